@@ -1,0 +1,1 @@
+"""Slack: signed HTTP in, Block Kit out."""

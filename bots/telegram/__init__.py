@@ -1,0 +1,1 @@
+"""Telegram: webhook in, HTML messages and inline keyboards out."""

@@ -1,0 +1,115 @@
+"""The entries of a partition's log: the only things that change a contact."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from rules.contact import Contact, ConsentStatus, Event, Millis, Value
+
+__all__ = [
+    "Absorbed",
+    "AlertActed",
+    "AttributesSet",
+    "ConsentRecorded",
+    "Entry",
+    "EventReceived",
+    "Joined",
+    "ListChanged",
+    "PointsAdded",
+]
+
+
+class EventReceived(msgspec.Struct, array_like=True, tag="event", frozen=True, kw_only=True):
+    """An event from a source. `time` is corrected for clock skew and never in the future of `received`.
+
+    `identities` are those the call named; the contact learns them. `traits` are snake_cased and flattened.
+    `history_only`: it changes history, scores and segments but starts no trigger, scenario or alert.
+    """
+
+    name: str
+    time: Millis
+    received: Millis
+    message_id: str
+    properties: dict[str, Value] = msgspec.field(default_factory=dict)
+    traits: dict[str, Value] = msgspec.field(default_factory=dict)
+    identities: tuple[tuple[str, str], ...] = ()
+    group: str = ""
+    locale: str = ""
+    timezone: str = ""
+    source: str = ""
+    trusted: bool = True  # of a server source; a browser's may not overwrite what a server source has set
+    history_only: bool = False
+    silent: bool = False  # an `identify`, `group` or `alias` call: sets attributes, is no event of the history
+
+
+class AttributesSet(msgspec.Struct, array_like=True, tag="attributes", frozen=True, kw_only=True):
+    """Attributes written by name (API, chat, import): declared names only; null removes."""
+
+    time: Millis
+    values: dict[str, Value]
+    by: str = ""
+
+
+class ConsentRecorded(msgspec.Struct, array_like=True, tag="consent", frozen=True, kw_only=True):
+    """The consent ledger has a new record; written together with it."""
+
+    time: Millis
+    purpose: str
+    status: ConsentStatus
+    wording_version: str = ""
+    channels: tuple[str, ...] = ()
+    record: str = ""  # id in the ledger
+
+
+class ListChanged(msgspec.Struct, array_like=True, tag="list", frozen=True, kw_only=True):
+    """A contact is put on, or taken off, a static list."""
+
+    time: Millis
+    list: str
+    member: bool
+    by: str = ""
+
+
+class PointsAdded(msgspec.Struct, array_like=True, tag="points", frozen=True, kw_only=True):
+    """A manual change of the score, in tenths of a point."""
+
+    time: Millis
+    tenths: int
+    by: str
+    reason: str = ""
+
+
+class AlertActed(msgspec.Struct, array_like=True, tag="alert", frozen=True, kw_only=True):
+    """Somebody claims, releases, snoozes, finishes or dismisses an alert. The first claim in the log wins."""
+
+    time: Millis
+    alert: str
+    act: Literal["claim", "release", "snooze", "done", "dismiss"]
+    by: str
+    by_name: str = ""
+    until: Millis = 0
+    outcome: str = ""
+
+
+class Joined(msgspec.Struct, array_like=True, tag="joined", frozen=True, kw_only=True):
+    """This contact is joined into another: it becomes a tombstone, its snapshot travels to `into`."""
+
+    time: Millis
+    merge: str
+    into: str
+
+
+class Absorbed(msgspec.Struct, array_like=True, tag="absorbed", frozen=True, kw_only=True):
+    """The snapshot of a contact that was joined into this one, with the events of its stored chunks."""
+
+    time: Millis
+    merge: str
+    snapshot: Contact
+    past: list[Event] = msgspec.field(default_factory=list)
+
+
+Entry: TypeAlias = (
+    EventReceived | AttributesSet | ConsentRecorded | ListChanged | PointsAdded | AlertActed | Joined | Absorbed
+)

@@ -1,0 +1,1 @@
+"""Relance: events in, decisions made, people told."""

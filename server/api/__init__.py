@@ -1,0 +1,1 @@
+"""HTTP: decode, authenticate, one service call."""

@@ -1,0 +1,1 @@
+"""Every operation, once; each knows the actor and what it may do."""

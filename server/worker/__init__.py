@@ -1,0 +1,1 @@
+"""arq: deliveries and regular work."""
