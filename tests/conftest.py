@@ -1,0 +1,96 @@
+"""What every test may ask for: a real redis-server, a store on it, and a clock that stands still."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from server.embedded import find_redis_server
+from tests.clock import FakeClock
+
+if TYPE_CHECKING:
+    from server.store.store import Store
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+PARTITIONS = 8
+
+
+class RedisServer(NamedTuple):
+    """A redis-server of the test session; `process` may be killed and `start`ed again by nobody but its own test."""
+
+    process: subprocess.Popen[bytes]
+    socket: Path
+    url: str
+
+
+def start_redis(directory: Path) -> RedisServer:
+    """Start a redis-server as an installation has it: a unix socket, every write on disk before it is answered."""
+    socket = directory / "s"
+    process = subprocess.Popen(
+        [
+            str(find_redis_server()), "--port", "0", "--unixsocket", str(socket), "--dir", str(directory),
+            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        assert process.poll() is None, "redis-server ended at once"
+        assert time.monotonic() < deadline, "redis-server did not open its socket"
+        time.sleep(0.01)
+    return RedisServer(process, socket, f"unix://{socket}")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    directory = Path(tempfile.mkdtemp(prefix="relance-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
+    server = start_redis(directory)
+    yield server
+    server.process.terminate()
+    server.process.wait(10)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    return redis_server.url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the session's redis-server, which is empty."""
+    client = Redis.from_url(redis_url)
+    await client.flushall()
+    yield client
+    try:
+        await client.script_flush()
+    except RedisError:
+        pass
+    await client.aclose()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(redis: Redis, clock: FakeClock) -> AsyncIterator[Store]:
+    """A store of eight partitions on the empty redis-server."""
+    from server.store.store import Store
+
+    opened = await Store.open(redis, secret=SECRET, clock=clock, partitions=PARTITIONS)
+    yield opened
+    close = getattr(opened, "close", None)
+    if close is not None:
+        await close()
