@@ -1,0 +1,126 @@
+"""The rulebook: the published one as it runs, checking and publishing another."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from rules import RuleErrors, parse_rulebook
+from rules.check import not_run_yet
+from rules.errors import Problem
+from rules.rulebook import Rulebook
+from server.errors import FieldError, Forbidden, Invalid, NotFound
+from server.model.actor import Actor
+from server.ports import Clock
+from server.store.rulebooks import RulebookVersion
+from server.store.store import Store
+
+__all__ = ["Checked", "Rulebooks", "WrongRulebook"]
+
+_FRESH = 250  # milliseconds for which a version number read from Redis is taken as current
+_LARGEST = 1_000_000  # characters
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What `check` found in a text; `book` is None where there are errors."""
+
+    problems: list[Problem]
+    warnings: list[Problem]
+    book: Rulebook | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.book is not None
+
+
+class WrongRulebook(Invalid):
+    """A text cannot be published; `checked` says why."""
+
+    def __init__(self, checked: Checked) -> None:
+        errors = [FieldError(f"{p.line}:{p.column}", p.message) for p in checked.problems]
+        super().__init__("the rulebook has errors; nothing was published", errors, code="wrong_rulebook")
+        self.checked = checked
+
+
+class Rulebooks:
+    """Serves the live rulebook to everybody, and publishes."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._live = Rulebook()
+        self._asked = -_FRESH
+        self._parsing = asyncio.Lock()
+
+    async def live(self) -> Rulebook:
+        """The published rulebook, parsed; an empty one (version 0) before the first. At most 250 ms old."""
+        now = self._clock.now()
+        if abs(now - self._asked) >= _FRESH:
+            version = await self._store.rulebooks.current_version()
+            self._asked = now
+            if version != self._live.version:
+                return await self.at(version)
+        return self._live
+
+    async def at(self, version: int) -> Rulebook:
+        """The published rulebook, known to be this version: parsed once."""
+        async with self._parsing:
+            if version != self._live.version:
+                record = await self._store.rulebooks.get(version)
+                if record is None:
+                    raise NotFound(f"there is no version {version} of the rulebook", code="no_version")
+                self._live = await asyncio.to_thread(_parse, record)
+            return self._live
+
+    async def check(self, text: str) -> Checked:
+        """All errors and warnings of a text; it is not published."""
+        return await asyncio.to_thread(check, text)
+
+    async def publish(self, actor: Actor, text: str, *, base: int, comment: str = "") -> RulebookVersion:
+        """Publish a text as the version after `base`.
+
+        Raises `Forbidden` without the role `approver` or the scope `rules`, `WrongRulebook` with what `check` found,
+        `Conflict` where the base has moved on.
+        """
+        if "rules" not in actor.scopes and not actor.has("admin"):
+            raise Forbidden("publishing needs an API key with the scope `rules`, or the role admin", code="needs_rules")
+        checked = await self.check(text)
+        if not checked.ok:
+            raise WrongRulebook(checked)
+        author = actor.name or actor.id
+        version = await self._store.rulebooks.publish(text, author=author, comment=comment[:500], base=base)
+        self._asked = -_FRESH
+        return version
+
+    async def current(self) -> RulebookVersion:
+        """The published version; raises `NotFound` before the first."""
+        return await self.version(await self._store.rulebooks.current_version())
+
+    async def version(self, number: int) -> RulebookVersion:
+        """A version by number; raises `NotFound`."""
+        record = await self._store.rulebooks.get(number)
+        if record is None:
+            raise NotFound("there is no such version of the rulebook; `history` lists them", code="no_version")
+        return record
+
+    async def versions(self, limit: int = 50) -> list[RulebookVersion]:
+        """The latest versions, newest first."""
+        return await self._store.rulebooks.versions(limit)
+
+
+def check(text: str) -> Checked:
+    """All errors and warnings of a text. Takes as long as parsing does: call it off the event loop."""
+    if len(text) > _LARGEST:
+        problem = Problem(line=1, column=1, message=f"a rulebook has at most {_LARGEST} characters", code="too_long")
+        return Checked(problems=[problem], warnings=[])
+    try:
+        book = parse_rulebook(text)
+    except RuleErrors as errors:
+        return Checked(problems=errors.problems, warnings=errors.warnings)
+    problems = not_run_yet(book)
+    return Checked(problems=problems, warnings=list(book.warnings), book=None if problems else book)
+
+
+def _parse(record: RulebookVersion) -> Rulebook:
+    return msgspec.structs.replace(parse_rulebook(record.text), version=record.version)

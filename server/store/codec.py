@@ -1,0 +1,106 @@
+"""The one place where values become bytes: msgpack, sealed with AES-256-GCM.
+
+An envelope is: one byte format (0 plain, 1 sealed), one byte key id, twelve bytes nonce, ciphertext with its
+sixteen-byte tag. What kind of record it is goes in as associated data, so that no record passes for another.
+Nonces are an eight-byte prefix drawn at random by each process and a four-byte counter (NIST SP 800-38D, 8.2.1):
+a prefix is never used for more than 2³² messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+__all__ = ["Sealer", "SealError", "unwrap_key", "wrap_key"]
+
+T = TypeVar("T")
+
+_PLAIN = b"\x00"
+_SEALED = 1
+
+
+class SealError(Exception):
+    """Bytes cannot be opened: another secret key, another kind of record, or damage."""
+
+
+def _kek(secret: bytes) -> AESGCM:
+    return AESGCM(hashlib.blake2b(secret, digest_size=32, person=b"relance kek").digest())
+
+
+def wrap_key(secret: bytes, key_id: str, key: bytes) -> bytes:
+    """Seal a data key under the installation's secret key."""
+    nonce = os.urandom(12)
+    return nonce + _kek(secret).encrypt(nonce, key, key_id.encode())
+
+
+def unwrap_key(secret: bytes, key_id: str, wrapped: bytes) -> bytes:
+    """Open a wrapped data key; raises `SealError` where the secret key is another one."""
+    try:
+        return _kek(secret).decrypt(wrapped[:12], wrapped[12:], key_id.encode())
+    except InvalidTag:
+        raise SealError("the data was created with another RELANCE_SECRET_KEY; give that one") from None
+
+
+class Sealer:
+    """Encodes and decodes values; holds the data keys, newest last.
+
+    `keys` maps key ids (1–255) to 32-byte keys; empty, values are only encoded (benchmarks of the sealing itself).
+    `lookup_key` is the key of the digests by which identities are found.
+    """
+
+    def __init__(self, keys: Mapping[int, bytes], lookup_key: bytes) -> None:
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._newest = max(keys, default=0)
+        self._head = bytes((_SEALED, self._newest))
+        self._lookup_key = lookup_key
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+        self._prefix = os.urandom(8)
+        self._counter = 0
+        self._kinds: dict[str, bytes] = {}
+
+    def encode(self, kind: str, value: object) -> bytes:
+        """The value as bytes, sealed as this kind of record."""
+        return self.seal(kind, self._encode(value))
+
+    def seal(self, kind: str, plain: bytes) -> bytes:
+        """Bytes, sealed as this kind of record."""
+        if not self._newest:
+            return _PLAIN + plain
+        self._counter += 1
+        if self._counter == 1 << 32:
+            self._prefix, self._counter = os.urandom(8), 1
+        nonce = self._prefix + self._counter.to_bytes(4, "big")
+        return self._head + nonce + self._ciphers[self._newest].encrypt(nonce, plain, kind.encode())
+
+    def decode(self, kind: str, blob: bytes, type: type[T] | Any) -> T:  # noqa: A002 - msgspec's own word
+        """The value of sealed bytes; raises `SealError` where they cannot be opened or do not fit the type."""
+        decoder = self._decoders.get(type)
+        if decoder is None:
+            decoder = self._decoders[type] = msgspec.msgpack.Decoder(type)
+        try:
+            return decoder.decode(self.open(kind, blob))  # type: ignore[no-any-return]
+        except msgspec.MsgspecError:
+            raise SealError(f"a record of kind {kind} has an unknown shape") from None
+
+    def open(self, kind: str, blob: bytes) -> bytes:
+        """The bytes within sealed bytes."""
+        try:
+            if blob[0] == _SEALED:
+                return self._ciphers[blob[1]].decrypt(blob[2:14], blob[14:], kind.encode())
+            if blob[0] == 0 and not self._newest:
+                return blob[1:]
+        except (InvalidTag, KeyError, IndexError):
+            pass
+        raise SealError(f"a record of kind {kind} cannot be opened") from None
+
+    def digest(self, text: str) -> str:
+        """Keyed hash by which a value is found without being stored (HMAC-SHA-256, cut to 96 bits, hex)."""
+        return hmac.digest(self._lookup_key, text.encode(), "sha256")[:12].hex()

@@ -1,0 +1,220 @@
+"""Every Redis key, one function each.
+
+Keys of one partition share the hash tag `{p}`, so they lie in one slot of a Redis Cluster. Keys never hold
+personal data: contacts are named by id, identities by keyed hash.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+__all__ = [
+    "alert",
+    "alerts",
+    "card",
+    "consents",
+    "contact",
+    "contacts",
+    "cursor",
+    "data_keys",
+    "due",
+    "engines",
+    "failed",
+    "history",
+    "identity",
+    "inbox",
+    "inbox_seen",
+    "lease",
+    "ledger",
+    "list_index",
+    "log",
+    "meta",
+    "moved",
+    "owner",
+    "pace",
+    "partition_of",
+    "partitions",
+    "rulebook",
+    "rulebook_current",
+    "segment",
+    "sending",
+    "terminal",
+    "timers",
+    "transfers",
+    "undelivered",
+]
+
+PREFIX = "relance:"
+
+
+def partition_of(contact_id: str, partitions: int) -> int:
+    """The partition of a contact: CRC-32 of its id, modulo the number of partitions."""
+    return zlib.crc32(contact_id.encode()) % partitions
+
+
+# --- the installation -------------------------------------------------------------------------------------------
+
+
+def partitions() -> str:
+    """Number of partitions, fixed when the data is created."""
+    return PREFIX + "partitions"
+
+
+def data_keys() -> str:
+    """Hash: key id → data key, wrapped under the secret key."""
+    return PREFIX + "keys"
+
+
+def engines() -> str:
+    """Sorted set: engine id → the moment its registration ends."""
+    return PREFIX + "engines"
+
+
+def rulebook(version: int) -> str:
+    return f"{PREFIX}rulebook:{version}"
+
+
+def rulebook_current() -> str:
+    """The number of the published version."""
+    return PREFIX + "rulebook:current"
+
+
+def identity(namespace: str, digest: str) -> str:
+    """An identity's contact id; `digest` is the keyed hash of its value."""
+    return f"{PREFIX}identity:{namespace}:{digest}"
+
+
+def inbox(platform: str) -> str:
+    """Hash: id of a request from a chat platform → the sealed request, until it has been worked."""
+    return f"{PREFIX}{{inbox:{platform}}}:waiting"
+
+
+def inbox_seen(platform: str, digest: str) -> str:
+    """Exists for as long as a platform may repeat the request; `digest` is the keyed hash of its id."""
+    return f"{PREFIX}{{inbox:{platform}}}:seen:{digest}"
+
+
+def pace(platform: str, limit: str) -> str:
+    """The moment at which a limit of a platform is free again; `limit` names a kind of call and a digest of the address."""
+    return f"{PREFIX}pace:{{{platform}}}:{limit}"
+
+
+def terminal() -> str:
+    """Stream of sealed notices for the terminal chat, capped."""
+    return PREFIX + "terminal"
+
+
+# --- a partition ------------------------------------------------------------------------------------------------
+
+
+def _in(partition: int, rest: str) -> str:
+    return f"{PREFIX}{{{partition}}}:{rest}"
+
+
+def log(partition: int) -> str:
+    """Stream of entries: fields `c` contact id, `e` sealed entry."""
+    return _in(partition, "log")
+
+
+def cursor(partition: int) -> str:
+    """Id of the last entry of the log that has taken effect."""
+    return _in(partition, "cursor")
+
+
+def lease(partition: int) -> str:
+    """Token of the engine that may write this partition."""
+    return _in(partition, "lease")
+
+
+def meta(partition: int) -> str:
+    """Hash: `alerts` number of alerts ever; `recompute` version worked towards, `last` contact id done, `done` how many."""
+    return _in(partition, "meta")
+
+
+def failed(partition: int) -> str:
+    """List of sealed entries that were set aside, newest first, capped."""
+    return _in(partition, "failed")
+
+
+def timers(partition: int) -> str:
+    """Sorted set: contact id → the moment at which it must be looked at again."""
+    return _in(partition, "timers")
+
+
+def due(partition: int) -> str:
+    """Sorted set, the outbox: `card:<alert>:<platform>:<address>` → the moment at which it is to be delivered."""
+    return _in(partition, "due")
+
+
+def sending(partition: int) -> str:
+    """Sorted set: member of `due` that a courier has taken → until when it is the courier's alone."""
+    return _in(partition, "sending")
+
+
+def undelivered(partition: int) -> str:
+    """Sorted set: member of `due` that was given up → when; capped."""
+    return _in(partition, "undelivered")
+
+
+def transfers(partition: int) -> str:
+    """List: what travels to other partitions (snapshots of joined contacts, forwarded entries), in order."""
+    return _in(partition, "transfers")
+
+
+def contacts(partition: int) -> str:
+    """Sorted set of contact ids, all with score 0: ordered by id, so by age."""
+    return _in(partition, "contacts")
+
+
+def contact(partition: int, contact_id: str) -> str:
+    return _in(partition, "contact:" + contact_id)
+
+
+def history(partition: int, contact_id: str) -> str:
+    """List of sealed chunks of events, oldest first."""
+    return _in(partition, "history:" + contact_id)
+
+
+def consents(partition: int, contact_id: str) -> str:
+    """Hash: `n` number of records in the ledger, `s` the sealed sheet, `m` the contact this one was joined into."""
+    return _in(partition, "consents:" + contact_id)
+
+
+def ledger(partition: int, contact_id: str) -> str:
+    """List of sealed consent records, oldest first; it only grows."""
+    return _in(partition, "ledger:" + contact_id)
+
+
+def owner(partition: int, contact_id: str) -> str:
+    """Digest of the `user` identity that an anonymous contact belongs to."""
+    return _in(partition, "owner:" + contact_id)
+
+
+def moved(partition: int, contact_id: str) -> str:
+    """The contact that this one is being, or was, joined into."""
+    return _in(partition, "moved:" + contact_id)
+
+
+def segment(partition: int, name: str) -> str:
+    """Sorted set: contact id → score in tenths."""
+    return _in(partition, "segment:" + name)
+
+
+def list_index(partition: int, name: str) -> str:
+    """Sorted set: contact id → score in tenths."""
+    return _in(partition, "list:" + name)
+
+
+def alert(partition: int, alert_id: str) -> str:
+    """A sealed alert as the engine last wrote it; `>ID` where its contact moved to another partition."""
+    return _in(partition, "alert:" + alert_id)
+
+
+def alerts(partition: int, status: str) -> str:
+    """Sorted set: alert id → when it was raised."""
+    return _in(partition, "alerts:" + status)
+
+
+def card(partition: int, alert_id: str) -> str:
+    """Hash: `<platform>:<address>` → the sealed state of the alert's card there."""
+    return _in(partition, "card:" + alert_id)

@@ -1,0 +1,116 @@
+"""The logs of the partitions: the only way to change a contact."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from rules.entry import Entry, EventReceived
+from server.store import keys
+from server.store.coalesce import Coalescer
+from server.store.faults import REDIS_FAULTS, redis_needed
+from server.store.scripts import script
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from server.store.codec import Sealer
+
+__all__ = ["Log", "Position", "id_order"]
+
+_append = script("append")
+
+
+class Position(NamedTuple):
+    """A place in a log: the partition and the id of the entry."""
+
+    partition: int
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.id}"
+
+
+def id_order(stream_id: str | bytes) -> tuple[int, int]:
+    """A stream id `milliseconds-sequence` as numbers that compare in log order."""
+    text = stream_id.decode() if isinstance(stream_id, bytes) else stream_id
+    left, _, right = text.partition("-")
+    return int(left), int(right or 0)
+
+
+class _Line(NamedTuple):
+    partition: int
+    contact: str
+    sealed: bytes
+    repeatable: bool
+
+
+class Log:
+    """Appends entries, and waits until the engine has applied them."""
+
+    def __init__(self, redis: Redis, seal: Sealer, partitions: int) -> None:
+        self._redis = redis
+        self._seal = seal
+        self._partitions = partitions
+        self._append = Coalescer(self._write, limit=1000, parallel=2)
+
+    async def append(self, entries: Sequence[tuple[str, Entry]]) -> list[Position]:
+        """Append entries, each for a contact id; return their places once Redis has them.
+
+        Entries of one call keep their order. Raises `Unavailable` where Redis cannot take them; then none, some or
+        all may be stored, and events may be sent again under the same message ids.
+        """
+        encode = self._seal.encode
+        partition_of, count = keys.partition_of, self._partitions
+        lines = [
+            _Line(partition_of(contact, count), contact, encode("log", entry), isinstance(entry, EventReceived))
+            for contact, entry in entries
+        ]
+        places: list[Position] = []
+        for start in range(0, len(lines), 1000):
+            with redis_needed():
+                places.extend(await self._append(lines[start : start + 1000]))
+        return places
+
+    async def _write(self, lines: list[_Line]) -> list[Position]:
+        names = [keys.log(line.partition) for line in lines]
+        words: list[bytes | str] = []
+        for line in lines:
+            words += (line.contact, line.sealed)
+        try:
+            ids = await _append(self._redis, names, words)
+        except (RedisConnectionError, OSError):
+            # The connection broke. An event may be appended twice: its message id makes the second one void.
+            if not all(line.repeatable for line in lines):
+                raise
+            await asyncio.sleep(0.05)
+            ids = await _append(self._redis, names, words)
+        return [Position(line.partition, stream_id.decode()) for line, stream_id in zip(lines, ids, strict=True)]
+
+    async def wait(self, position: Position, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - the service's bound
+        """Wait until the entry there has taken effect; False where it has not within `timeout` seconds."""
+        wanted = id_order(position.id)
+        deadline = asyncio.get_running_loop().time() + timeout
+        pause = 0.001
+        while True:
+            try:
+                cursor = await self._redis.get(keys.cursor(position.partition))
+            except REDIS_FAULTS:
+                cursor = None
+            if cursor is not None and id_order(cursor) >= wanted:
+                return True
+            if asyncio.get_running_loop().time() + pause > deadline:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+
+    async def lag(self) -> int:
+        """How many entries wait in all logs (a log is trimmed below its cursor as it is applied)."""
+        with redis_needed():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for partition in range(self._partitions):
+                    pipe.xlen(keys.log(partition))
+                return sum(await pipe.execute())
