@@ -8,17 +8,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from server.embedded import find_redis_server
+from server.store.store import Store
 from tests.clock import FakeClock
-
-if TYPE_CHECKING:
-    from server.store.store import Store
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 PARTITIONS = 8
@@ -72,10 +69,6 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     client = Redis.from_url(redis_url)
     await client.flushall()
     yield client
-    try:
-        await client.script_flush()
-    except RedisError:
-        pass
     await client.aclose()
 
 
@@ -87,8 +80,6 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def store(redis: Redis, clock: FakeClock) -> AsyncIterator[Store]:
     """A store of eight partitions on the empty redis-server."""
-    from server.store.store import Store
-
     opened = await Store.open(redis, secret=SECRET, clock=clock, partitions=PARTITIONS)
     yield opened
     close = getattr(opened, "close", None)

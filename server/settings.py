@@ -1,0 +1,153 @@
+"""The environment as typed settings. Entry points read them; everything else is handed what it needs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+__all__ = ["SETTINGS", "Settings", "SettingsError", "load_settings", "unknown_settings"]
+
+PREFIX: Final = "RELANCE_"
+
+
+class SettingsError(Exception):
+    """A variable of the environment is wrong or missing; the message, one line, names it and says what to write."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an installation is told by its environment: `RELANCE_PORT` is `port`. Unset text is ""."""
+
+    redis_url: str = ""  # none: the embedded redis-server
+    queue_redis_url: str = ""  # none: the same as redis_url
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    secret_key: str = ""  # none: made and kept in data_dir
+    slack_bot_token: str = ""
+    slack_signing_secret: str = ""
+    slack_api_url: str = ""
+    telegram_token: str = ""
+    telegram_secret: str = ""
+    telegram_api_url: str = ""
+    timezone: str = "UTC"
+    language: str = "en"
+    log_level: str = "info"
+    partitions: int = 64
+    fsync: str = "always"
+
+    @property
+    def url(self) -> str:
+        """Where others reach this installation, without a final slash."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from an environment; a variable that is empty counts as not set.
+
+    Raises SettingsError for the first value that is wrong.
+    """
+    values: dict[str, Any] = {}
+    for name, read in SETTINGS.items():
+        text = environ.get(PREFIX + name.upper(), "").strip()
+        if not text:
+            continue
+        try:
+            values[name] = read(text)
+        except ValueError as problem:
+            raise SettingsError(f"{PREFIX}{name.upper()} {problem}") from None
+    return Settings(**values)
+
+
+def unknown_settings(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """List the `RELANCE_…` variables that are no settings, each with the setting that was probably meant, or ""."""
+    known = [PREFIX + name.upper() for name in SETTINGS]
+    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [(name, next(iter(difflib.get_close_matches(name, known, 1)), "")) for name in strangers]
+
+
+def _text(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return text
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or len(text) > 9 or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text.lower()
+
+    return read
+
+
+def _redis_url(text: str) -> str:
+    """A URL of one Redis. It may hold a password, so the message never shows it."""
+    parts = urlsplit(text)
+    if parts.scheme == "unix" and parts.path:
+        return text
+    try:
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_fine = False
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname or not port_is_fine:
+        raise ValueError("must be redis://host:port/0, rediss://host:port/0 or unix:///path/to/socket")
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be a URL such as https://relance.example.com")
+    return text.rstrip("/")
+
+
+def _secret(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError("must have at least 32 characters; `openssl rand -hex 32` makes one")
+    return _text(text)
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Paris") from None
+    return text
+
+
+SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "redis_url": _redis_url,
+    "queue_redis_url": _redis_url,
+    "data_dir": lambda text: Path(_text(text)).expanduser(),
+    "host": _text,
+    "port": _whole(1, 65535),
+    "public_url": _http_url,
+    "secret_key": _secret,
+    "slack_bot_token": _text,
+    "slack_signing_secret": _text,
+    "slack_api_url": _http_url,
+    "telegram_token": _text,
+    "telegram_secret": _text,
+    "telegram_api_url": _http_url,
+    "timezone": _timezone,
+    "language": _one_of("en", "fr"),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+    "partitions": _whole(1, 4096),
+    "fsync": _one_of("always", "everysec"),
+}
