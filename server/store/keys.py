@@ -9,8 +9,11 @@ from __future__ import annotations
 import zlib
 
 __all__ = [
+    "accounts",
     "alert",
     "alerts",
+    "api_keys",
+    "bucket",
     "card",
     "consents",
     "contact",
@@ -26,6 +29,7 @@ __all__ = [
     "inbox_seen",
     "lease",
     "ledger",
+    "link_code",
     "list_index",
     "log",
     "meta",
@@ -34,14 +38,18 @@ __all__ = [
     "pace",
     "partition_of",
     "partitions",
+    "people",
+    "rejected",
     "rulebook",
     "rulebook_current",
     "segment",
     "sending",
+    "sources",
     "terminal",
     "timers",
     "transfers",
     "undelivered",
+    "write_keys",
 ]
 
 PREFIX = "relance:"
@@ -102,6 +110,46 @@ def pace(platform: str, limit: str) -> str:
 def terminal() -> str:
     """Stream of sealed notices for the terminal chat, capped."""
     return PREFIX + "terminal"
+
+
+def rejected() -> str:
+    """Stream of sealed events that were not taken, capped."""
+    return PREFIX + "rejected"
+
+
+def bucket(source: str) -> str:
+    """Hash: the tokens that a source has left, and the moment of that."""
+    return f"{PREFIX}bucket:{source}"
+
+
+def people() -> str:
+    """Hash: user id → sealed person."""
+    return PREFIX + "people"
+
+
+def accounts() -> str:
+    """Hash: keyed hash of a name or chat account → user id."""
+    return PREFIX + "accounts"
+
+
+def link_code(digest: str) -> str:
+    """A one-time code, until it is taken or too old: the sealed id of the user it is for."""
+    return f"{PREFIX}code:{digest}"
+
+
+def sources() -> str:
+    """Hash: name → sealed source."""
+    return PREFIX + "sources"
+
+
+def write_keys() -> str:
+    """Hash: keyed hash of a write key → name of its source."""
+    return PREFIX + "write-keys"
+
+
+def api_keys() -> str:
+    """Hash: keyed hash of an API key → its sealed name and scopes."""
+    return PREFIX + "api-keys"
 
 
 # --- a partition ------------------------------------------------------------------------------------------------
