@@ -1,0 +1,129 @@
+"""Errors as RFC 9457 `application/problem+json`, once for every route."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from rules.errors import RuleErrors
+from server.errors import (
+    Ambiguous,
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RelanceError,
+    Unauthorized,
+    Unavailable,
+)
+
+__all__ = ["EXCEPTION_HANDLERS", "MEDIA_TYPE", "Problem", "Refused", "problem_of"]
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = logging.getLogger(__name__)
+
+
+class Refused(RelanceError):
+    """HTTP's own reasons to refuse a request: its size, its type, its pace, its method."""
+
+    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, code=HTTPStatus(status).phrase.lower().replace(" ", "-"))
+        self.status = status
+        self.headers = headers or {}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of an error (RFC 9457), with what is wrong at which place, and further members of some kinds."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[FieldError] | list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    warnings: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    current: str = ""
+    choices: list[str] | msgspec.UnsetType = msgspec.UNSET
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The body: everything but the headers."""
+        return msgspec.json.encode(msgspec.structs.replace(self, headers={}))
+
+
+def problem_of(error: Exception, *, body: bool = False) -> Problem:
+    """The problem that an error is. `body`: it was found in a body of events, whose mistakes are 400."""
+    match error:
+        case Refused():
+            return _problem(error.status, error.message, headers=dict(error.headers))
+        case Invalid():
+            status = 400 if body or error.code == "malformed" else 422
+            return _problem(status, error.message, errors=error.errors)
+        case Unauthorized():
+            return _problem(401, error.message, headers={"www-authenticate": 'Basic realm="relance", Bearer'})
+        case Forbidden():
+            return _problem(403, error.message)
+        case NotFound():
+            return _problem(404, error.message)
+        case Conflict():
+            return _problem(409, error.message, current=error.current)
+        case Ambiguous():
+            return _problem(409, error.message, choices=error.choices)
+        case Unavailable():
+            return _problem(503, error.message, headers={"retry-after": str(max(1, ceil(error.retry_after)))})
+        case RuleErrors():
+            return _problem(
+                422,
+                "the rulebook has errors",
+                errors=[msgspec.to_builtins(each) for each in error.problems],
+                warnings=[msgspec.to_builtins(each) for each in error.warnings],
+            )
+        case HTTPException():
+            return _problem(error.status_code, _detail(error), headers=dict(error.headers or {}))
+        case _:
+            _log.error("a request failed: %s", type(error).__name__, exc_info=_place_only(error))
+            return _problem(500, "something went wrong here; it has been logged")
+
+
+def _problem(status: int, detail: str, **members: Any) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(
+        type=f"urn:relance:problem:{title.lower().replace(' ', '-')}",
+        title=title,
+        status=status,
+        detail=detail,
+        **members,
+    )
+
+
+def _detail(error: HTTPException) -> str:
+    """What Litestar says of a path, a method or a parameter; values of parameters are left out."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return "there is nothing at this path; /docs lists what there is"
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        named = [str(each["key"]) for each in error.extra or [] if isinstance(each, dict) and "key" in each]
+        return f"a parameter does not fit: {', '.join(named)}" if named else "the request does not fit"
+    return HTTPStatus(error.status_code).phrase
+
+
+def _place_only(error: Exception) -> tuple[type[Exception], Exception, Any]:
+    """Where an error happened, without its words: they may hold personal values."""
+    kind = type(error)
+    return kind, kind.__new__(kind), error.__traceback__
+
+
+def _respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    problem = problem_of(error)
+    return Response(problem.encode(), status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: _respond, HTTPException: _respond, 500: _respond}

@@ -1,0 +1,60 @@
+"""The application on a real Redis, without an engine unless a test starts one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from rules.entry import Entry
+from server.app import create_app
+from server.services.consents import Consents
+from server.services.ingest import Ingest
+from server.services.joining import Joining
+from server.services.rates import Rates
+from server.services.rulebooks import Rulebooks
+from server.services.sources import Sources
+from server.store import keys
+from server.store.buckets import Buckets
+from server.store.store import Store
+from tests.clock import FakeClock
+
+
+@dataclass
+class ServerServices:
+    """The services that the routes call, as `create_app` takes them."""
+
+    store: Store
+    clock: FakeClock
+
+    def __post_init__(self) -> None:
+        self.rulebooks = Rulebooks(self.store)
+        self.consents = Consents(self.store, self.clock, self.rulebooks)
+        self.joining = Joining(self.store, self.clock, self.consents)
+        self.sources = Sources(self.store, self.clock)
+        self.ingest = Ingest(self.store, self.clock, self.joining, Rates(Buckets(self.store.redis), self.clock))
+
+    async def logged(self) -> list[tuple[str, Entry]]:
+        """All entries of all logs, with their contacts, in the order in which they were appended."""
+        found = []
+        for partition in range(self.store.partitions):
+            for place, fields in await self.store.redis.xrange(keys.log(partition)):
+                entry = self.store.seal.decode("log", fields[b"e"], Entry)
+                found.append((place, partition, fields[b"c"].decode(), entry))
+        return [(contact, entry) for _, _, contact, entry in sorted(found, key=lambda each: each[:2])]
+
+
+@pytest.fixture
+async def services(store: Store, clock: FakeClock) -> ServerServices:
+    return ServerServices(store, clock)
+
+
+@pytest.fixture
+async def api(services: ServerServices) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, signed in with the write key of the server source `shop`."""
+    write_key = await services.sources.add("shop")
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://relance.test", auth=(write_key, "")) as client:
+        yield client
