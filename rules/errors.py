@@ -31,12 +31,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expected: tuple[str, ...] = ()
     code: str = ""
     arguments: dict[str, str] = msgspec.field(default_factory=dict)
+    caret: int = 0  # the column in the excerpt, where that is not the whole line; 0: `column`
 
     def __str__(self) -> str:
         meant = f" — did you mean {self.suggestion}?" if self.suggestion else ""
         text = f"line {self.line}, column {self.column}: {self.message}{meant}"
         if self.excerpt:
-            text += f"\n    {self.excerpt}\n    {' ' * (self.column - 1)}{'^' * self.length}"
+            text += f"\n    {self.excerpt}\n    {' ' * ((self.caret or self.column) - 1)}{'^' * self.length}"
         return text
 
 
