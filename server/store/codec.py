@@ -18,7 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["Sealer", "SealError", "unwrap_key", "wrap_key"]
+__all__ = ["SealError", "Sealer", "unwrap_key", "wrap_key"]
 
 T = TypeVar("T")
 

@@ -137,7 +137,9 @@ class Identities:
         for caller in callers:
             user, anonymous = self._pair(caller)
             names = [name for name in (user, anonymous) if name]
-            contact = next((claims.get(name) or known.get(name) for name in names if name in claims or name in known), "")
+            contact = next(
+                (claims.get(name) or known.get(name) for name in names if name in claims or name in known), ""
+            )
             if contact and (not user or user in known or user in claims):
                 continue
             if not contact:

@@ -13,6 +13,7 @@ __all__ = [
     "alert",
     "alerts",
     "api_keys",
+    "bots",
     "bucket",
     "card",
     "consents",
@@ -45,6 +46,7 @@ __all__ = [
     "segment",
     "sending",
     "sources",
+    "stats",
     "terminal",
     "timers",
     "transfers",
@@ -85,6 +87,11 @@ def rulebook(version: int) -> str:
 def rulebook_current() -> str:
     """The number of the published version."""
     return PREFIX + "rulebook:current"
+
+
+def stats() -> str:
+    """Hash: how often each rule matched or met an error, and which traits no attribute takes."""
+    return PREFIX + "stats"
 
 
 def identity(namespace: str, digest: str) -> str:
@@ -150,6 +157,11 @@ def write_keys() -> str:
 def api_keys() -> str:
     """Hash: keyed hash of an API key → its sealed name and scopes."""
     return PREFIX + "api-keys"
+
+
+def bots() -> str:
+    """How the bots of the servers are, for other processes; forgotten after some seconds."""
+    return PREFIX + "bots"
 
 
 # --- a partition ------------------------------------------------------------------------------------------------

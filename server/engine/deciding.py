@@ -1,0 +1,117 @@
+"""Entries and moments of one partition, decided one after the other into a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+from rules.decide import advance, bring_up_to_date, decide
+
+from rules.contact import Contact, Event, Millis
+from rules.entry import Absorbed, Entry, Joined
+from rules.rulebook import Rulebook
+from server.engine.batch import Batch
+from server.engine.owned import Owned
+from server.store.codec import SealError
+from server.store.partition import Line
+
+__all__ = ["Decider", "Poison"]
+
+_log = structlog.get_logger(__name__)
+
+Loaded = Mapping[str, Contact | SealError | None]
+
+
+class Poison(Exception):
+    """An entry met an error of ours: the batch starts again without it."""
+
+    def __init__(self, entry_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.entry_id = entry_id
+        self.reason = reason
+
+
+class Decider:
+    """Applies a partition's entries to contacts under one rulebook."""
+
+    def __init__(
+        self, owned: Owned, book: Rulebook, now: Millis, timezone: str, past: Mapping[str, list[Event]]
+    ) -> None:
+        self._owned = owned
+        self._book = book
+        self._now = now
+        self._timezone = timezone
+        self._past = past
+
+    def entries(self, batch: Batch, lines: Sequence[Line], loaded: Loaded, skip: Mapping[str, str]) -> None:
+        """Decide a run of the log; raises `Poison` for an entry that cannot be applied and is not in `skip`."""
+        for line in lines:
+            batch.cursor = line.id
+            contact = self._owned.contacts.get(line.contact) or loaded.get(line.contact)
+            if line.id in skip or line.entry is None or isinstance(contact, SealError):
+                reason = skip.get(line.id) or "the contact or the entry cannot be opened"
+                batch.set_aside(line.id, line.contact, line.sealed, reason)
+                continue
+            try:
+                self._entry(batch, line, line.entry, contact)
+            except Exception as error:
+                # Its text may hold personal values: the type and the place are all that is told.
+                _log.error("entry set aside", entry=line.id, error=type(error).__name__, **_place(error))
+                raise Poison(line.id, type(error).__name__) from error
+
+    def _entry(self, batch: Batch, line: Line, entry: Entry, contact: Contact | None) -> None:
+        stored = contact is not None
+        if contact is None:
+            contact = Contact(id=line.contact, created=self._now, version=self._book.version)
+        batch.touch(contact, stored)
+        past = self._past.get(contact.id, [])
+        decision = decide(contact, entry, self._book, self._now, entry_id=line.id, timezone=self._timezone, past=past)
+        if decision.forward:
+            batch.forward(contact, line.id, entry)
+        elif decision.snapshot is not None:
+            assert isinstance(entry, Joined)
+            chunks = [*past, *batch.spilled.get(contact.id, [])]
+            absorbed = Absorbed(time=self._now, merge=entry.merge, snapshot=decision.snapshot, past=chunks)
+            batch.send_snapshot(contact, line.id, absorbed)
+        if stored or decision.changed:
+            self._owned.contacts[contact.id] = contact
+        batch.add(contact, decision, self._book)
+
+    def moments(self, batch: Batch, contacts: Sequence[Contact]) -> None:
+        """Let time come to contacts whose moment it is."""
+        for contact in contacts:
+            if contact.changes_at is None or contact.changes_at > self._now:
+                batch.look_again(contact.id, contact.changes_at)
+                continue
+            batch.touch(contact, True)
+            before = contact.changes_at
+            past = self._past.get(contact.id, [])
+            decision = advance(
+                contact, self._book, self._now, entry_id=f"time {self._now}", timezone=self._timezone, past=past
+            )
+            batch.add(contact, decision, self._book)
+            if not decision.changed or contact.changes_at == before:
+                batch.look_again(contact.id, contact.changes_at if contact.changes_at != before else None)
+
+    def recompute(self, batch: Batch, contacts: Sequence[Contact]) -> None:
+        """Bring contacts to the rulebook, muted."""
+        for contact in contacts:
+            if contact.version == self._book.version or contact.moved_to:
+                continue
+            batch.touch(contact, True)
+            past = self._past.get(contact.id, [])
+            entry_id = f"version {self._book.version}"
+            decision = bring_up_to_date(
+                contact, past, self._book, self._now, entry_id=entry_id, timezone=self._timezone
+            )
+            batch.add(contact, decision, self._book)
+
+
+def _place(error: BaseException) -> dict[str, str]:
+    """Where an error was raised: the last frame's module and line."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    if at is None:
+        return {}
+    return {"module": at.tb_frame.f_globals.get("__name__", "?"), "line": str(at.tb_lineno)}

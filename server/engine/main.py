@@ -1,0 +1,41 @@
+"""Puts an engine together and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from server.engine.engine import Engine
+from server.engine.leases import LEASE, Leases
+from server.engine.transfers import Transfers
+from server.ports import Bell, Clock
+from server.services.consents import Consents
+from server.services.rulebooks import Rulebooks
+from server.store.partition import Partitions
+from server.store.store import Store
+
+__all__ = ["build_engine", "run_engine"]
+
+
+def build_engine(
+    store: Store, rulebooks: Rulebooks, bell: Bell, clock: Clock, *, timezone: str = "UTC", lease: int = LEASE
+) -> Engine:
+    """An engine over a store; `lease` in milliseconds."""
+    partitions = Partitions(store.redis, store.seal, store.partitions)
+    consents = Consents(store, clock, rulebooks)
+    return Engine(
+        partitions,
+        Leases(partitions, clock, lease=lease),
+        rulebooks,
+        Transfers(partitions, store.log, store.identities, consents),
+        store.stats,
+        bell,
+        clock,
+        timezone=timezone,
+    )
+
+
+async def run_engine(
+    store: Store, rulebooks: Rulebooks, bell: Bell, clock: Clock, *, timezone: str = "UTC", stop: asyncio.Event
+) -> None:
+    """Run an engine until `stop` is set."""
+    await build_engine(store, rulebooks, bell, clock, timezone=timezone).run(stop)

@@ -1,0 +1,241 @@
+"""What an engine needs of a partition: its lease, its log, its contacts, and the one call that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from rules.contact import Contact, Event, Millis
+from rules.entry import Entry
+from server.store import keys
+from server.store.codec import SealError
+from server.store.scripts import script
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from server.store.codec import Sealer
+
+__all__ = ["Commit", "Line", "Opened", "Partitions", "Transfer", "Word"]
+
+Word: TypeAlias = str | bytes | int
+
+_acquire = script("acquire")
+_commit = script("commit")
+_pop = script("pop")
+_release = script("release")
+_renew = script("renew")
+
+
+class Opened(msgspec.Struct, kw_only=True):
+    """Where a partition stands when its lease is taken."""
+
+    cursor: str
+    alerts: int
+    recomputed: int
+    last: str
+    next_timer: Millis | None
+    transfers: bool
+
+
+class Line(msgspec.Struct, frozen=True):
+    """An entry as it lies in a log; `entry` is None where it cannot be opened."""
+
+    id: str
+    contact: str
+    sealed: bytes
+    entry: Entry | None
+
+
+class Transfer(msgspec.Struct, array_like=True, frozen=True):
+    """What travels to a contact of another partition, with the ids of alerts whose cards travel along."""
+
+    origin: str  # partition and entry id, by which a second arrival is known
+    contact: str
+    old: str
+    entry: Entry
+    alerts: tuple[str, ...] = ()
+
+
+class Commit(msgspec.Struct, kw_only=True):
+    """A batch's changes of one partition: commands, each a list of words, and the cursor before and after."""
+
+    partition: int
+    token: str
+    before: str
+    after: str
+    commands: list[list[Word]] = msgspec.field(default_factory=list)
+
+    def words(self) -> list[Word]:
+        """The arguments of commit.lua."""
+        words: list[Word] = [self.token, self.before, self.after]
+        for command in self.commands:
+            words.append(len(command))
+            words += command
+        return words
+
+
+class Partitions:
+    """Leases, logs and commits. Errors of Redis pass through: the engine starts again from what Redis has."""
+
+    def __init__(self, redis: Redis, seal: Sealer, partitions: int) -> None:
+        self.redis = redis
+        self.seal = seal
+        self.count = partitions
+
+    # --- leases ---
+
+    async def register(self, engine: str, now: Millis, until: Millis) -> int:
+        """Say that an engine lives until a moment; return how many do."""
+        name = keys.engines()
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(name, {engine: until})
+            pipe.zremrangebyscore(name, "-inf", now)
+            pipe.zcard(name)
+            return int((await pipe.execute())[-1])
+
+    async def unregister(self, engine: str) -> None:
+        """Say that an engine ends."""
+        await self.redis.zrem(keys.engines(), engine)
+
+    async def holders(self) -> list[str]:
+        """The token of each partition's lease, "" where it is free."""
+        tokens = await self.redis.mget([keys.lease(partition) for partition in range(self.count)])
+        return [token.decode() if token else "" for token in tokens]
+
+    async def acquire(self, partition: int, token: str, before: str, milliseconds: int) -> bool:
+        """Take a lease that is free, or that `before` holds."""
+        return bool(await _acquire(self.redis, [keys.lease(partition)], [token, before or "-", milliseconds]))
+
+    async def renew(self, tokens: Mapping[int, str], milliseconds: int) -> list[int]:
+        """Prolong leases; return the partitions whose lease is lost."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for partition, token in tokens.items():
+                pipe.eval(_renew.text, 1, keys.lease(partition), token, milliseconds)
+            answers = await pipe.execute()
+        return [partition for partition, kept in zip(tokens, answers, strict=True) if not kept]
+
+    async def release(self, partition: int, token: str) -> None:
+        """Give a lease back."""
+        await _release(self.redis, [keys.lease(partition)], [token])
+
+    # --- reading ---
+
+    async def open(self, partition: int) -> Opened:
+        """Where the partition stands."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.get(keys.cursor(partition))
+            pipe.hmget(keys.meta(partition), ["alerts", "recompute", "last"])
+            pipe.zrange(keys.timers(partition), 0, 0, withscores=True)
+            pipe.exists(keys.transfers(partition))
+            cursor, (alerts, recomputed, last), timers, transfers = await pipe.execute()
+        return Opened(
+            cursor=cursor.decode() if cursor else "0-0",
+            alerts=int(alerts or 0),
+            recomputed=int(recomputed or 0),
+            last=last.decode() if last else "",
+            next_timer=int(timers[0][1]) if timers else None,
+            transfers=bool(transfers),
+        )
+
+    async def read(self, cursors: Mapping[int, str], count: int, block: int) -> dict[int, list[Line]]:
+        """Entries behind the cursors, at most `count` a partition; waits `block` milliseconds for the first."""
+        names = {keys.log(partition).encode(): partition for partition in cursors}
+        answer = await self.redis.execute_command(
+            "XREAD", "COUNT", count, "BLOCK", max(block, 1), "STREAMS", *names, *cursors.values()
+        )
+        return {
+            names[name]: [self._line(entry_id, fields[b"c"], fields[b"e"]) for entry_id, fields in entries]
+            for name, entries in answer or ()
+        }
+
+    def _line(self, entry_id: bytes, contact: bytes, sealed: bytes) -> Line:
+        try:
+            entry: Entry | None = self.seal.decode("log", sealed, Entry)
+        except SealError:
+            entry = None
+        return Line(entry_id.decode(), contact.decode(), sealed, entry)
+
+    async def load(self, wanted: Sequence[tuple[int, str]]) -> list[Contact | SealError | None]:
+        """Contacts by partition and id; the error in the place of one that cannot be opened."""
+        if not wanted:
+            return []
+        blobs = await self.redis.mget([keys.contact(partition, contact) for partition, contact in wanted])
+        return [None if blob is None else self._opened(blob) for blob in blobs]
+
+    def _opened(self, blob: bytes) -> Contact | SealError:
+        try:
+            contact: Contact = self.seal.decode("contact", blob, Contact)
+        except SealError as error:
+            return error
+        return contact
+
+    async def load_past(self, wanted: Sequence[tuple[int, str]]) -> dict[str, list[Event]]:
+        """Events of stored chunks, by contact id."""
+        if not wanted:
+            return {}
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for partition, contact in wanted:
+                pipe.lrange(keys.history(partition, contact), 0, -1)
+            answers = await pipe.execute()
+        past: dict[str, list[Event]] = {}
+        for (_, contact), blobs in zip(wanted, answers, strict=True):
+            events = past[contact] = []
+            for blob in blobs:
+                events += self.seal.decode("history", blob, list[Event])
+        return past
+
+    async def due_timers(self, partition: int, now: Millis, limit: int) -> list[str]:
+        """Contacts whose moment has come, the earliest first."""
+        found = await self.redis.zrangebyscore(keys.timers(partition), "-inf", now, 0, limit)
+        return [contact.decode() for contact in found]
+
+    async def next_timer(self, partition: int) -> Millis | None:
+        """When the next contact is to be looked at."""
+        found = await self.redis.zrange(keys.timers(partition), 0, 0, withscores=True)
+        return int(found[0][1]) if found else None
+
+    async def after(self, partition: int, last: str, limit: int) -> list[str]:
+        """The next contact ids behind `last`, in their order."""
+        found = await self.redis.zrangebylex(keys.contacts(partition), f"({last}" if last else "-", "+", 0, limit)
+        return [contact.decode() for contact in found]
+
+    # --- writing ---
+
+    async def commit(self, commits: Sequence[Commit]) -> list[int]:
+        """Write batches of several partitions in one round trip: 1 written, 0 lease lost, -1 another cursor."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for commit in commits:
+                names = (keys.lease(commit.partition), keys.cursor(commit.partition))
+                pipe.execute_command("EVALSHA", _commit.sha, 2, *names, *commit.words())
+            try:
+                answers: list[Any] = await pipe.execute(raise_on_error=False)
+            finally:
+                await pipe.reset()
+        for at, answer in enumerate(answers):
+            if isinstance(answer, Exception):
+                if "NOSCRIPT" not in repr(answer) and type(answer).__name__ != "NoScriptError":
+                    raise answer
+                commit = commits[at]
+                names = (keys.lease(commit.partition), keys.cursor(commit.partition))
+                answers[at] = await _commit(self.redis, names, commit.words())
+        return [int(answer) for answer in answers]
+
+    # --- what travels to other partitions ---
+
+    async def first_transfer(self, partition: int) -> tuple[bytes, Transfer] | None:
+        """The oldest transfer that is not done, with the bytes by which it is taken off."""
+        blob = await self.redis.lindex(keys.transfers(partition), 0)
+        return None if blob is None else (blob, self.seal.decode("transfer", blob, Transfer))
+
+    async def copy_card(self, alert: str, old: int, new: int) -> None:
+        """Bring what is known of an alert's messages to the partition that its contact moved to."""
+        known = await self.redis.hgetall(keys.card(old, alert))
+        for field, state in known.items():
+            await self.redis.hsetnx(keys.card(new, alert), field, state)
+
+    async def transferred(self, partition: int, token: str, blob: bytes) -> bool:
+        """Take a transfer that was done off the list; False where the lease is lost."""
+        return bool(await _pop(self.redis, (keys.lease(partition), keys.transfers(partition)), (token, blob)))

@@ -1,0 +1,61 @@
+"""How often rules matched, met a missing value or another error; which traits no attribute takes.
+
+Counted in memory and added to Redis about once a second: an engine that is killed loses the last second of these
+figures, and of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from server.store import keys
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+__all__ = ["RuleStats", "Stats"]
+
+
+class RuleStats(msgspec.Struct, frozen=True):
+    """Of one rule, since counting began."""
+
+    matched: int = 0
+    missing: int = 0
+    errors: int = 0
+
+
+class Stats:
+    """Adds up and reads the counts. Names: a rule; rule and `missing` or `error`; nothing and a trait."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: dict[str, int] = {}
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Count."""
+        for name, number in counts.items():
+            self._waiting[name] = self._waiting.get(name, 0) + number
+
+    async def flush(self) -> None:
+        """Add what was counted to Redis."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, {}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name, number in waiting.items():
+                pipe.hincrby(keys.stats(), name, number)
+            await pipe.execute()
+
+    async def rule(self, name: str) -> RuleStats:
+        """The counts of a rule."""
+        found = await self._redis.hmget(keys.stats(), [name, f"{name}\nmissing", f"{name}\nerror"])
+        matched, missing, errors = (int(number or 0) for number in found)
+        return RuleStats(matched, missing, errors)
+
+    async def undeclared(self) -> dict[str, int]:
+        """Traits that sites send and no attribute takes, with how often."""
+        found = await self._redis.hgetall(keys.stats())
+        return {name.decode()[1:]: int(number) for name, number in found.items() if name.startswith(b"\n")}
