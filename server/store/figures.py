@@ -1,0 +1,76 @@
+"""Numbers about the whole installation, for its operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rules.contact import Millis
+from server.store import keys
+from server.store.faults import redis_needed
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+__all__ = ["Figures", "figures", "load_bots", "save_bots"]
+
+_BOTS_LIFETIME: Millis = 15_000
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits and who works, over all partitions, at one moment.
+
+    `waiting` counts entries of logs and what travels between partitions: 0 means that everything that was
+    acknowledged has taken effect. `recomputing` is the number of partitions that a rulebook has not reached.
+    """
+
+    partitions: int
+    held: int
+    engines: int
+    waiting: int
+    rulebook: int
+    recomputing: int
+    due: int
+    undelivered: int
+
+
+async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
+    """Read all at one moment, so that what moves from one partition to another is not missed. Raises `Unavailable`."""
+    with redis_needed():
+        async with redis.pipeline(transaction=True) as pipe:
+            pipe.get(keys.rulebook_current())
+            pipe.zcount(keys.engines(), now, "+inf")
+            for partition in range(partitions):
+                pipe.xlen(keys.log(partition))
+                pipe.llen(keys.transfers(partition))
+                pipe.exists(keys.lease(partition))
+                pipe.hmget(keys.meta(partition), ["recompute", "last"])
+                pipe.zcount(keys.due(partition), "-inf", now)
+                pipe.zcard(keys.undelivered(partition))
+            current, engines, *rows = await pipe.execute()
+    version = int(current or 0)
+    logs, transfers, leases, recomputes, due, undelivered = (rows[start::6] for start in range(6))
+    return Figures(
+        partitions=partitions,
+        held=sum(leases),
+        engines=engines,
+        waiting=sum(logs) + sum(transfers),
+        rulebook=version,
+        recomputing=sum(int(reached or 0) != version or bool(last) for reached, last in recomputes),
+        due=sum(due),
+        undelivered=sum(undelivered),
+    )
+
+
+async def save_bots(redis: Redis, states: dict[str, str]) -> None:
+    """Let other processes know how the bots of this one are. Raises `Unavailable`."""
+    with redis_needed():
+        await redis.set(keys.bots(), msgspec.msgpack.encode(states), px=_BOTS_LIFETIME)
+
+
+async def load_bots(redis: Redis) -> dict[str, str]:
+    """How the bots were some seconds ago; empty where no server has told. Raises `Unavailable`."""
+    with redis_needed():
+        blob = await redis.get(keys.bots())
+    return {} if blob is None else msgspec.msgpack.decode(blob, type=dict[str, str])
