@@ -110,7 +110,7 @@ def inbox_seen(platform: str, digest: str) -> str:
 
 
 def pace(platform: str, limit: str) -> str:
-    """The moment at which a limit of a platform is free again; `limit` names a kind of call and a digest of the address."""
+    """The moment at which a limit of a platform is free again; `limit` names calls and a digest of the address."""
     return f"{PREFIX}pace:{{{platform}}}:{limit}"
 
 
@@ -187,7 +187,7 @@ def lease(partition: int) -> str:
 
 
 def meta(partition: int) -> str:
-    """Hash: `alerts` number of alerts ever; `recompute` version worked towards, `last` contact id done, `done` how many."""
+    """Hash: `alerts` how many ever; `recompute` version worked towards, `last` contact id done, `done` how many."""
     return _in(partition, "meta")
 
 

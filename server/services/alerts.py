@@ -1,0 +1,179 @@
+"""Alerts: who has which lead. An act is an entry of the contact's log, so that of two claims the first one wins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Final, Literal, NamedTuple, Protocol
+
+from rules.contact import Alert, AlertStatus, Contact
+from rules.entry import AlertActed
+from rules.rulebook import Rulebook
+from server.errors import Conflict, Forbidden, NotFound
+from server.model.actor import Actor, Role
+from server.model.card import Card, CardReason
+from server.ports import Clock
+from server.services.rulebooks import Rulebooks
+from server.store.store import Store
+
+__all__ = ["AlertPage", "Alerts", "Names"]
+
+OVER: Final = frozenset({"done", "dismissed"})
+LIVE: Final[tuple[AlertStatus, ...]] = ("open", "claimed", "snoozed")
+
+_PATIENCE: Final = 2.0  # seconds that an act may take before it is answered as pending
+_STATUS_OF: Final[dict[str, AlertStatus]] = {"claim": "claimed", "release": "open"}
+
+
+class Names(Protocol):
+    """Names a contact for a channel: by attributes that may be shown, else by a masked identity."""
+
+    def display(self, contact: Contact, book: Rulebook) -> str: ...
+
+
+class AlertPage(NamedTuple):
+    """Some alerts, the newest first, and the cursor of the next page (None: there is none)."""
+
+    alerts: list[Alert]
+    next: str | None
+
+
+class Alerts:
+    """Lists alerts, lets people claim and release them, and says what their cards show."""
+
+    def __init__(self, store: Store, clock: Clock, rulebooks: Rulebooks, names: Names) -> None:
+        self._store = store
+        self._clock = clock
+        self._rulebooks = rulebooks
+        self._names = names
+
+    async def listing(
+        self,
+        actor: Actor,
+        status: AlertStatus | Collection[AlertStatus] | None = None,
+        owner: str | None = None,
+        cursor: str | None = None,
+        limit: int = 20,
+    ) -> AlertPage:
+        """Alerts in a state (None: all that are not over), of one owner (a user's id; None: anybody), newest first.
+
+        Raises `Forbidden` unless the actor may read.
+        """
+        _require(actor, "viewer", "read")
+        wanted = LIVE if status is None else (status,) if isinstance(status, str) else tuple(status)
+        if owner is None:
+            return AlertPage(*await self._store.alerts.listing(wanted, limit, cursor))
+        found: list[Alert] = []
+        while True:
+            # A page holds what is missing, so the cursor never passes an alert of the owner that is not shown.
+            alerts, cursor = await self._store.alerts.listing(wanted, limit - len(found), cursor)
+            found += [alert for alert in alerts if alert.owner == owner]
+            if cursor is None or len(found) == limit:
+                return AlertPage(found, cursor)
+
+    async def get(self, actor: Actor, alert_id: str) -> Alert:
+        """An alert by its id, in the letters that somebody typed. Raises `Forbidden`, `NotFound`."""
+        _require(actor, "viewer", "read")
+        return await self._load(alert_id)
+
+    async def claim(self, actor: Actor, alert_id: str) -> Alert:
+        """Take an alert on; claiming one's own again changes nothing.
+
+        Raises `Conflict` where another has it (`current` is that person's name) or it is over. Where the engine is
+        more than two seconds behind, the alert is returned as it is: the act is stored, and `owner` is not yet the
+        actor.
+        """
+        _require(actor, "rep", "write")
+        alert = await self._load(alert_id)
+        if alert.owner != actor.id:
+            _claimable(alert)
+            alert = await self._act(actor, alert, "claim")
+        if alert.owner not in ("", actor.id):
+            raise _taken(alert)
+        return alert
+
+    async def release(self, actor: Actor, alert_id: str) -> Alert:
+        """Give an alert back to its team; releasing an open one changes nothing.
+
+        The owner may, and an approver. Raises `Forbidden`, `Conflict` where it is over.
+        """
+        _require(actor, "rep", "write")
+        alert = await self._load(alert_id)
+        if alert.status in OVER:
+            raise _over(alert)
+        if not alert.owner:
+            return alert
+        if alert.owner != actor.id and not actor.has("approver"):
+            raise Forbidden(
+                f"{alert.owner_name} has this alert; they or an approver can release it",
+                code="not_owner",
+                owner=alert.owner_name,
+            )
+        return await self._act(actor, alert, "release")
+
+    async def card(self, alert: Alert) -> Card:
+        """What an alert's card shows: personal attributes only where the rulebook lets alerts show them."""
+        contact = await self._store.contacts.load(alert.contact)
+        book = await self._rulebooks.live()
+        return Card(
+            alert=alert.id,
+            contact=contact.id if contact else alert.contact,
+            who=self._names.display(contact, book) if contact else alert.contact,
+            text=alert.text,
+            trigger=alert.trigger,
+            version=alert.version,
+            team=alert.team,
+            score=alert.score_tenths / 10,
+            reasons=tuple(CardReason(reason.rule, reason.tenths / 10, reason.hits) for reason in alert.reasons),
+            status=alert.status,
+            owner=alert.owner_name,
+            count=alert.count,
+            created=alert.created,
+            last_seen=contact.last_seen if contact else 0,
+            revision=alert.revision,
+            outcome=alert.outcome,
+        )
+
+    async def _load(self, alert_id: str) -> Alert:
+        alert = await self._store.alerts.load(alert_id)
+        if alert is None:
+            raise NotFound("there is no such alert; `leads` lists those that are open", code="no_alert")
+        return alert
+
+    async def _act(self, actor: Actor, alert: Alert, act: Literal["claim", "release"]) -> Alert:
+        """Append the act to the contact's log, and read the alert again once it has taken effect."""
+        name = actor.name or actor.id
+        entry = AlertActed(time=self._clock.now(), alert=alert.id, act=act, by=actor.id, by_name=name)
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        [position] = await self._store.log.append([(alert.contact, entry)])
+        await self._store.log.wait(position, _PATIENCE)
+        while True:
+            now = await self._load(alert.id)
+            # The log of a contact that was joined into another hands the entry on: then it takes a moment longer.
+            settled = now.revision > alert.revision or now.status == _STATUS_OF[act] or now.status in OVER
+            if settled or asyncio.get_running_loop().time() > deadline:
+                return now
+            await asyncio.sleep(0.02)
+
+
+def _require(actor: Actor, role: Role, scope: str) -> None:
+    """A person needs the role, an API key the scope."""
+    if scope not in actor.scopes:
+        actor.require(role)
+
+
+def _claimable(alert: Alert) -> None:
+    if alert.status in OVER:
+        raise _over(alert)
+    if alert.owner:
+        raise _taken(alert)
+
+
+def _taken(alert: Alert) -> Conflict:
+    return Conflict(
+        f"{alert.owner_name} has this alert", current=alert.owner_name, code="alert_taken", owner=alert.owner_name
+    )
+
+
+def _over(alert: Alert) -> Conflict:
+    return Conflict("this alert is over", current=alert.status, code="alert_over", status=alert.status)

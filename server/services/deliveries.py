@@ -1,0 +1,280 @@
+"""Deliveries: every card, in every place, ends at the latest revision of its alert.
+
+A courier takes a card for itself, posts or edits it, and writes down the outcome. It never trusts what rang: whatever
+is due is brought to the alert as it is now. Each outcome of a channel has one answer:
+
+    done                      the place shows the revision
+    busy (`retry_after`)      nothing was sent: again at that moment, and nobody else calls the address before it
+    down                      nothing was sent: again after a pause that doubles
+    unsure, or no outcome     a post may have arrived: look for it and adopt it, else post again, marked as repeated
+    refused                   given up, with the reason on record; the alert's next change tries again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+import structlog
+from msgspec.structs import replace
+
+from rules.contact import Alert, Millis
+from server.errors import Unavailable
+from server.model.actor import Actor
+from server.model.card import Card
+from server.model.delivery import Delivery, Place, TakenCard
+from server.ports import CardChannel, ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure, Clock
+from server.services.alerts import Alerts
+from server.services.pacing import Pacing
+from server.store.alerts import alert_partition
+from server.store.outbox import Outbox
+from server.store.store import Store
+
+__all__ = ["Deliveries", "Undelivered"]
+
+log = structlog.get_logger(__name__)
+
+Moments: TypeAlias = dict[int, Millis]  # partition → when it must be looked at next
+
+CHANNEL_TIMEOUT: Final[Millis] = 5000
+HELD: Final[Millis] = 8000  # a card is one courier's alone for this long: longer than a channel's time-out
+AT_ONCE: Final = 64  # cards that one call of `deliver` has in hand
+BUSY_FOR: Final[Millis] = 10_000  # after which `deliver` takes no more cards, and says so
+GIVE_UP: Final[Millis] = 24 * 3600 * 1000
+_FIRST_PAUSE: Final[Millis] = 500
+_LONGEST_PAUSE: Final[Millis] = 300_000
+
+
+class Undelivered(NamedTuple):
+    """A card that was given up."""
+
+    alert: str
+    place: Place
+    delivery: Delivery
+
+
+class _Shown(NamedTuple):
+    """What a channel made of a card: the message's reference, and whether it is up to date now."""
+
+    reference: str
+    error: ChannelError | None = None
+
+
+class Deliveries:
+    """Brings cards up to date. `channels` by platform; a place on any other platform fails, which is recorded.
+
+    `timeout`: milliseconds that a channel may take, less than `HELD`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        alerts: Alerts,
+        channels: Mapping[str, CardChannel],
+        *,
+        timeout: Millis = CHANNEL_TIMEOUT,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._alerts = alerts
+        self._channels = channels
+        self._timeout = timeout
+        self._outbox = Outbox(store.redis, store.seal)
+        self._pacing = Pacing(store)
+
+    async def deliver(self, partition: int) -> Moments:
+        """Bring every card of a partition that is due up to date; return when something is due again, and where.
+
+        Raises `Unavailable` where Redis does not answer; what was in hand is then found by a later call.
+        """
+        hands: set[asyncio.Task[Moments]] = set()
+        moments: Moments = {}
+        stop = self._clock.now() + BUSY_FOR
+        more = True
+        try:
+            while more or hands:
+                if more and len(hands) < AT_ONCE:
+                    now, room = self._clock.now(), AT_ONCE - len(hands)
+                    taken = await self._outbox.take(partition, now, now + HELD, room)
+                    hands |= {asyncio.create_task(self._handle(card)) for card in taken}
+                    more = len(taken) == room
+                if not hands:
+                    break
+                done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    _earliest(moments, task.result())
+                now = self._clock.now()
+                if now > stop:
+                    if more:
+                        _earliest(moments, {partition: now})
+                    more = False
+                elif moments.get(partition, now + 1) <= now:
+                    del moments[partition]
+                    more = True
+        finally:
+            for hand in hands:
+                hand.cancel()
+            await asyncio.gather(*hands, return_exceptions=True)
+        return moments
+
+    async def next_due(self, *, within: Millis) -> Moments:
+        """The partitions that must be looked at soon, and when: what a sweep finds that no bell told of."""
+        moments = await self._outbox.next_due(range(self._store.partitions))
+        soon = self._clock.now() + within
+        return {partition: moment for partition, moment in moments.items() if moment <= soon}
+
+    async def of_alert(self, actor: Actor, alert_id: str) -> dict[Place, Delivery]:
+        """What is known of an alert's cards, by place. Raises `NotFound`, `Forbidden`."""
+        alert = await self._alerts.get(actor, alert_id)
+        home = alert_partition(alert.id, self._store.partitions)
+        assert home is not None, "an alert that exists has a partition"
+        return await self._outbox.deliveries(home, alert.id)
+
+    async def undelivered(self, actor: Actor, limit: int = 50) -> list[Undelivered]:
+        """The cards that were given up, the newest first, each with its reason. Raises `Forbidden`."""
+        if "read" not in actor.scopes:
+            actor.require("viewer")
+        found = await self._outbox.undelivered(range(self._store.partitions), limit)
+        return [Undelivered(*row) for row in found]
+
+    # --- one card ----------------------------------------------------------------------------------------------
+
+    async def _handle(self, card: TakenCard) -> Moments:
+        """Bring one card up to date; whatever goes wrong with it concerns no other."""
+        try:
+            return await self._bring(card)
+        except Unavailable:
+            log.warning("card left to a later courier", alert=card.alert_id, platform=card.place.platform)
+        except Exception as error:
+            log.exception("card failed", alert=card.alert_id, platform=card.place.platform)
+            before = _known(card)
+            after, again = self._outcome(before, 0, _Shown(before.reference, ChannelDown(type(error).__name__)))
+            return await self._finish(card, after, again=again)
+        return {}
+
+    async def _bring(self, card: TakenCard) -> Moments:
+        home = alert_partition(card.alert_id, self._store.partitions)
+        if home is not None and card.partition != home:
+            # The contact was joined into one of this partition: what is known of the card stays where it began.
+            await self._outbox.add(home, card.alert_id, [card.place], self._clock.now())
+            await self._finish(card, None)
+            return await self.deliver(home)
+        alert = card.alert or await self._store.alerts.load(card.alert_id)
+        if alert is None:
+            return await self._finish(card, None)
+        before = _known(card)
+        if before.state == "sent" and before.revision >= alert.revision:
+            return await self._finish(card, before)
+        channel = self._channels.get(card.place.platform)
+        if channel is None:
+            return await self._finish(card, self._failed(before, f"{card.place.platform} is not set up"))
+        return await self._when_due(card, alert, before, channel)
+
+    async def _when_due(self, card: TakenCard, alert: Alert, before: Delivery, channel: CardChannel) -> Moments:
+        """Call the channel now, or put the card back until it may be called."""
+        now = self._clock.now()
+        if now < before.not_before:
+            return await self._finish(card, before, again=before.not_before)
+        editing = bool(before.reference)
+        slot = await self._pacing.slot(card.place, editing=editing, reserved=before.slot, now=now)
+        if slot > now:
+            return await self._finish(card, replace(before, not_before=slot, slot=slot), again=slot)
+        face = await self._alerts.card(alert)
+        if self._clock.now() + self._timeout > card.until:
+            return await self._finish(card, before, again=self._clock.now())  # too late to call and still be alone
+        shown = await self._show(channel, card, before, face)
+        after, again = self._outcome(before, alert.revision, shown)
+        if isinstance(shown.error, ChannelBusy) and again is not None:
+            await self._pacing.hold(card.place, editing=editing, now=self._clock.now(), moment=again)
+        if shown.error is not None:
+            log.warning(
+                "card not delivered", alert=alert.id, platform=card.place.platform, state=after.state,
+                attempts=after.attempts, reason=shown.error.reason,
+            )  # fmt: skip
+        return await self._finish(card, after, again=again)
+
+    async def _show(self, channel: CardChannel, card: TakenCard, before: Delivery, face: Card) -> _Shown:
+        """Edit the card where it is, else post it; one that may be there already is looked for first."""
+        address, reference = card.place.address, before.reference
+        repeated = before.state == "unknown"
+        try:
+            async with asyncio.timeout(self._timeout / 1000):
+                if repeated:
+                    reference = await _find(channel, address, card.alert_id)
+                if reference:
+                    await channel.edit(address, reference, face)
+                else:
+                    reference = await channel.post(address, face, repeated=repeated)
+            return _Shown(reference)
+        except ChannelError as error:
+            return _Shown(reference, error)
+        except TimeoutError:
+            return _Shown(reference, ChannelUnsure("no answer in time"))
+        except Exception as error:  # a channel's own fault must not stop the others, nor lose the card
+            log.exception("channel failed", platform=card.place.platform, alert=card.alert_id)
+            return _Shown(reference, ChannelUnsure(type(error).__name__))
+
+    def _outcome(self, before: Delivery, revision: int, shown: _Shown) -> tuple[Delivery, Millis | None]:
+        """What to write down, and when to try again (None: not until the alert changes)."""
+        now, error = self._clock.now(), shown.error
+        if error is None:
+            return Delivery(state="sent", reference=shown.reference, revision=revision, updated=now), None
+        tried = before.attempts if before.state != "failed" else 0
+        since = before.since if tried else now
+        if isinstance(error, ChannelRefused) or now - since > GIVE_UP:
+            return self._failed(replace(before, reference=shown.reference), error.reason), None
+        wait = round(error.retry_after * 1000) if isinstance(error, ChannelBusy) else _pause(tried + 1)
+        state = before.state if before.state != "failed" else "none"
+        if shown.reference:
+            state = "sent"
+        elif isinstance(error, ChannelUnsure):
+            state = "unknown"
+        after = replace(
+            before, state=state, reference=shown.reference, attempts=tried + 1, since=since,
+            not_before=now + max(wait, 100), slot=0, reason=error.reason, updated=now,
+        )  # fmt: skip
+        return after, after.not_before
+
+    def _failed(self, before: Delivery, reason: str) -> Delivery:
+        return replace(before, state="failed", reason=reason, not_before=0, slot=0, updated=self._clock.now())
+
+    async def _finish(self, card: TakenCard, after: Delivery | None, *, again: Millis | None = None) -> Moments:
+        """Write the outcome down, trying while the card is ours: a lost outcome would repeat the card."""
+        while True:
+            try:
+                moment = await self._outbox.finish(card, after, self._clock.now(), again=again)
+                return {} if moment is None else {card.partition: moment}
+            except Unavailable:
+                if self._clock.now() + 300 > card.until:
+                    raise
+                await asyncio.sleep(0.2)
+
+
+def _known(card: TakenCard) -> Delivery:
+    """What is known of a card; where a courier died over its post, it may have been sent."""
+    if card.died and not card.delivery.reference:
+        return replace(card.delivery, state="unknown")
+    return card.delivery
+
+
+async def _find(channel: CardChannel, address: str, alert: str) -> str:
+    """The reference of a card that is there already; "" where there is none, or we may not look."""
+    try:
+        return await channel.find(address, alert) or ""
+    except ChannelRefused:
+        return ""
+
+
+def _earliest(moments: Moments, others: Moments) -> None:
+    """Take in what others found; of two moments the earlier one counts."""
+    for partition, moment in others.items():
+        moments[partition] = min(moment, moments.get(partition, moment))
+
+
+def _pause(attempts: int) -> Millis:
+    """How long to wait after so many failed tries: doubling, up to five minutes, the half of it by chance."""
+    longest: int = min(_FIRST_PAUSE << min(attempts, 20), _LONGEST_PAUSE)
+    return round(longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing

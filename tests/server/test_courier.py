@@ -1,0 +1,403 @@
+"""One card in one place: whatever the channel answers and whoever dies, it ends at the alert's latest revision."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from rules.contact import Alert, Contact, Millis, Reason
+from rules.rulebook import Rulebook
+from server.model.actor import SYSTEM, Actor
+from server.model.delivery import Place
+from server.services.alerts import Alerts
+from server.services.deliveries import GIVE_UP, HELD, Deliveries
+from server.services.rulebooks import Rulebooks
+from server.store import keys
+from server.store.alerts import alert_id, alert_partition
+from server.store.outbox import Outbox
+from server.store.store import Store
+from tests.clock import FakeClock
+from tests.scripted_channel import ScriptedChannel
+
+SALES = Place("slack", "#sales")
+REP = Actor(id="u1", name="Ana", roles=("rep",), via="slack")
+
+
+class Masked:
+    """Names every contact alike."""
+
+    def display(self, contact: Contact, book: Rulebook) -> str:
+        return "A…"
+
+
+class Office:
+    """An installation with one team: alerts are written as the engine writes them, couriers are called by hand."""
+
+    def __init__(self, store: Store, clock: FakeClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.outbox = Outbox(store.redis, store.seal)
+        self.slack = ScriptedChannel()
+        self.alerts = Alerts(store, clock, Rulebooks(store), Masked())
+        self.courier = self.hire()
+        self._number = 0
+
+    def hire(self, *channels: ScriptedChannel, timeout: Millis = 5000) -> Deliveries:
+        """One more courier; by default it has the office's Slack."""
+        named = {channel.platform: channel for channel in channels or (self.slack,)}
+        return Deliveries(self.store, self.clock, self.alerts, named, timeout=timeout)
+
+    async def raise_alert(self, *places: Place, contact: str = "c1") -> Alert:
+        self._number += 1
+        partition = self.store.partition(contact)
+        alert = Alert(
+            id=alert_id(self._number, partition, self.store.partitions), contact=contact, trigger="hot lead",
+            team="sales", text="Call her", created=self.clock.now(), score_tenths=850,
+            reasons=[Reason(rule="cart", tenths=500, hits=2)],
+        )  # fmt: skip
+        await self.write(alert, *places)
+        return alert
+
+    async def change(self, alert: Alert, *places: Place) -> None:
+        alert.revision += 1
+        alert.count += 1
+        await self.write(alert, *places)
+
+    async def write(self, alert: Alert, *places: Place) -> None:
+        partition = self.store.partition(alert.contact)
+        await self.store.redis.set(keys.alert(partition, alert.id), self.store.seal.encode("alert", alert))
+        await self.outbox.add(partition, alert.id, places or (SALES,), self.clock.now())
+
+    async def deliver(self, courier: Deliveries | None = None) -> dict[int, Millis]:
+        moments: dict[int, Millis] = {}
+        for partition in range(self.store.partitions):
+            moments |= await (courier or self.courier).deliver(partition)
+        return moments
+
+    async def deliver_later(self) -> None:
+        """Let time pass until a courier calls Slack again."""
+        before = len(self.slack.calls)
+        while len(self.slack.calls) == before:
+            moments = await self.courier.next_due(within=GIVE_UP)
+            self.clock.set(max(min(moments.values()), self.clock.now()))
+            await self.deliver()
+
+    async def row(self, alert: Alert, place: Place = SALES):
+        home = alert_partition(alert.id, self.store.partitions)
+        return (await self.outbox.deliveries(home, alert.id))[place]
+
+
+@pytest.fixture
+def office(store: Store, clock: FakeClock) -> Office:
+    return Office(store, clock)
+
+
+async def test_a_new_alert_becomes_one_card_in_each_place(office):
+    telegram = ScriptedChannel("telegram")
+    courier = office.hire(office.slack, telegram)
+    alert = await office.raise_alert(SALES, Place("slack", "#boss"), Place("telegram", "-1001:7"))
+    assert await office.deliver(courier) == {}
+    assert sorted(message.address for message in office.slack.messages) == ["#boss", "#sales"]
+    [message] = telegram.messages
+    assert (message.address, message.repeated) == ("-1001:7", False)
+    assert (message.card.alert, message.card.score, message.card.reasons[0].points) == (alert.id, 85.0, 50.0)
+    assert (await office.row(alert)).state == "sent"
+
+
+async def test_what_rings_without_need_changes_nothing(office):
+    alert = await office.raise_alert()
+    await office.deliver()
+    await office.write(alert)
+    assert await office.deliver() == {}
+    assert office.slack.calls == ["post"]
+
+
+async def test_a_changed_alert_edits_its_card(office):
+    alert = await office.raise_alert()
+    await office.deliver()
+    await office.change(alert)
+    await office.deliver()
+    [message] = office.slack.messages
+    assert (message.edits, message.card.count, message.card.revision) == (1, 2, 2)
+
+
+async def test_a_change_during_a_send_is_shown_too(office):
+    alert = await office.raise_alert()
+    changes: list[asyncio.Task[None]] = []
+    office.slack.latency = 0.05
+
+    def change(call: str) -> None:
+        if call == "post":
+            changes.append(asyncio.ensure_future(office.change(alert)))
+
+    office.slack.seen = change
+    await office.deliver()
+    [message] = office.slack.messages
+    assert message.card.revision == 2
+    assert (await office.row(alert)).revision == 2
+
+
+async def test_a_busy_channel_is_left_alone_until_it_said(office):
+    alert = await office.raise_alert()
+    office.slack.plays("busy")
+    [moment] = (await office.deliver()).values()
+    assert moment == office.clock.now() + 7000
+    other = await office.raise_alert()
+    await office.deliver()
+    assert office.slack.calls == ["post"], "nobody else calls the address meanwhile"
+    await office.change(alert)
+    office.clock.advance(milliseconds=6999)
+    await office.deliver()
+    assert office.slack.calls == ["post"]
+    office.clock.advance(milliseconds=1)
+    await office.deliver()
+    await office.deliver_later()
+    assert sorted(message.card.alert for message in office.slack.messages) == sorted([alert.id, other.id])
+    assert not any(message.repeated for message in office.slack.messages)
+
+
+async def test_a_channel_that_is_down_is_tried_again_after_pauses_that_grow(office):
+    alert = await office.raise_alert()
+    office.slack.plays(*["down"] * 12)
+    times = []
+    office.slack.seen = lambda call: times.append(office.clock.now())
+    await office.deliver()
+    while not office.slack.messages:
+        await office.deliver_later()
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert len(pauses) == 12
+    assert 500 <= pauses[0] <= 1000
+    assert 150_000 <= pauses[-1] <= 300_000
+    assert not office.slack.messages[0].repeated, "nothing had been sent"
+    assert (await office.row(alert)).attempts == 0
+
+
+async def test_a_card_is_given_up_after_a_day_in_vain(office):
+    alert = await office.raise_alert()
+    office.slack.plays("down")
+    await office.deliver()
+    office.slack.plays("down")
+    office.clock.advance(milliseconds=GIVE_UP + 1)
+    assert await office.deliver() == {}
+    row = await office.row(alert)
+    assert (row.state, row.reason) == ("failed", "connection refused")
+
+
+async def test_a_refused_card_is_listed_with_its_reason_and_tried_at_the_next_change(office):
+    alert = await office.raise_alert()
+    office.slack.plays("refused")
+    assert await office.deliver() == {}
+    [given_up] = await office.courier.undelivered(SYSTEM)
+    assert (given_up.alert, given_up.place, given_up.delivery.reason) == (alert.id, SALES, "channel_not_found")
+    assert (await office.courier.of_alert(REP, alert.id))[SALES].state == "failed"
+    office.clock.advance(minutes=1)
+    await office.change(alert)
+    await office.deliver()
+    assert len(office.slack.messages) == 1
+    assert await office.courier.undelivered(SYSTEM) == []
+
+
+async def test_a_platform_that_is_not_set_up_is_recorded_and_stops_no_other(office):
+    alert = await office.raise_alert(SALES, Place("email", "sales@example.com"))
+    await office.deliver()
+    assert len(office.slack.messages) == 1
+    assert (await office.row(alert, Place("email", "sales@example.com"))).reason == "email is not set up"
+
+
+async def test_a_card_whose_answer_was_lost_is_looked_for_and_adopted(office):
+    alert = await office.raise_alert()
+    office.slack.plays("lost")
+    await office.deliver()
+    assert (await office.row(alert)).state == "unknown"
+    office.clock.advance(seconds=1)
+    await office.change(alert)
+    await office.deliver()
+    [message] = office.slack.messages
+    assert office.slack.calls == ["post", "find", "edit"]
+    assert (message.repeated, message.card.revision) == (False, 2)
+    assert (await office.row(alert)).reference == "0"
+
+
+async def test_a_card_that_cannot_be_looked_for_is_repeated_and_marked(office):
+    office.slack.finds = False
+    await office.raise_alert()
+    office.slack.plays("lost")
+    await office.deliver()
+    await office.deliver_later()
+    assert [message.repeated for message in office.slack.messages] == [False, True]
+
+
+async def test_an_adopted_card_is_not_forgotten_when_its_edit_fails(office):
+    alert = await office.raise_alert()
+    office.slack.plays("lost", "ok", "down")
+    await office.deliver()
+    await office.deliver_later()
+    assert (await office.row(alert)).reference == "0"
+    await office.deliver_later()
+    assert office.slack.calls == ["post", "find", "edit", "edit"]
+
+
+async def test_a_channel_that_never_answers_is_not_waited_for(office):
+    alert = await office.raise_alert()
+    office.slack.plays("hangs")
+    await office.deliver(office.hire(timeout=50))
+    row = await office.row(alert)
+    assert (row.state, row.reason) == ("unknown", "no answer in time")
+
+
+async def test_a_fault_of_a_channel_stops_no_other_card(office):
+    broken = await office.raise_alert(contact="c1")
+    fine = await office.raise_alert(Place("slack", "#boss"), contact="c1")
+    office.slack.plays("breaks")
+    await office.deliver()
+    assert (await office.row(broken)).reason == "ZeroDivisionError"
+    assert (await office.row(fine, Place("slack", "#boss"))).state == "sent"
+
+
+async def test_a_damaged_row_is_taken_for_an_unknown_card(office):
+    alert = await office.raise_alert()
+    await office.store.redis.hset(keys.card(office.store.partition("c1"), alert.id), str(SALES), b"\x01rubbish")
+    await office.deliver()
+    assert [message.repeated for message in office.slack.messages] == [True]
+
+
+async def test_a_damaged_alert_is_put_off_and_stops_no_other(office):
+    broken = await office.raise_alert()
+    await office.raise_alert()
+    await office.store.redis.set(keys.alert(office.store.partition("c1"), broken.id), b"\x01rubbish")
+    moments = await office.deliver()
+    assert len(office.slack.messages) == 1
+    assert min(moments.values()) > office.clock.now()
+    assert (await office.row(broken)).reason == "SealError"
+
+
+async def test_a_card_without_an_alert_is_forgotten(office):
+    alert = await office.raise_alert()
+    await office.store.redis.delete(keys.alert(office.store.partition("c1"), alert.id))
+    assert await office.deliver() == {}
+    assert office.slack.calls == []
+    assert await office.courier.next_due(within=GIVE_UP) == {}
+
+
+# --- couriers that race and couriers that die ---------------------------------------------------------------------
+
+
+async def test_two_couriers_never_have_one_card(office):
+    places = [Place("slack", f"#team{number}") for number in range(20)]
+    alerts = [await office.raise_alert(*places) for _ in range(3)]
+    office.slack.latency = 0.01
+    await asyncio.gather(*(office.deliver(office.hire()) for _ in range(4)))
+    for alert in alerts:
+        await office.change(alert, *places)
+    office.clock.advance(minutes=1)
+    for _ in range(3):
+        await asyncio.gather(*(office.deliver(office.hire()) for _ in range(4)))
+        office.clock.advance(minutes=1)
+    assert office.slack.doubled == 0
+    assert len(office.slack.messages) == 60
+    assert all(message.card.revision == 2 for message in office.slack.messages)
+
+
+@pytest.mark.parametrize("finds", [True, False], ids=["found", "repeated"])
+async def test_a_courier_that_dies_after_the_post_leaves_one_card_or_a_marked_one(office, finds):
+    office.slack.finds = finds
+    alert = await office.raise_alert()
+    office.slack.plays("hangs")
+    dying = asyncio.create_task(office.deliver())
+    while not office.slack.messages:
+        await asyncio.sleep(0.001)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+
+    heir = office.hire()
+    await office.deliver(heir)
+    assert len(office.slack.messages) == 1, "the dead courier's time is not over"
+    assert await heir.next_due(within=HELD) == {office.store.partition("c1"): office.clock.now() + HELD}
+    office.clock.advance(milliseconds=HELD)
+    await office.deliver(heir)
+    assert [message.repeated for message in office.slack.messages] == ([False] if finds else [False, True])
+    assert (await office.row(alert)).state == "sent"
+
+
+async def test_a_courier_that_dies_over_an_edit_leaves_one_card(office):
+    alert = await office.raise_alert()
+    await office.deliver()
+    await office.change(alert)
+    office.slack.plays("hangs")
+    dying = asyncio.create_task(office.deliver())
+    while "edit" not in office.slack.calls:
+        await asyncio.sleep(0.001)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    office.clock.advance(milliseconds=HELD)
+    await office.deliver()
+    [message] = office.slack.messages
+    assert message.card.revision == 2
+
+
+async def test_a_courier_that_comes_back_too_late_overwrites_nothing(office):
+    alert = await office.raise_alert()
+    partition, now = office.store.partition("c1"), office.clock.now()
+    [late] = await office.outbox.take(partition, now, now + HELD, 10)
+    office.clock.advance(milliseconds=HELD)
+    await office.deliver()
+    row = await office.row(alert)
+    assert await office.outbox.finish(late, late.delivery, office.clock.now(), again=office.clock.now()) is None
+    assert await office.row(alert) == row
+    assert await office.courier.next_due(within=GIVE_UP) == {}
+
+
+# --- pace ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_slack_channel_gets_one_new_message_a_second_from_all_couriers(office):
+    times: list[Millis] = []
+    office.slack.seen = lambda call: times.append(office.clock.now())
+    start = office.clock.now()
+    for number in range(6):
+        await office.raise_alert(contact=f"c{number}")
+    couriers = [office.hire(), office.hire()]
+    while len(office.slack.messages) < 6:
+        await asyncio.gather(*(office.deliver(courier) for courier in couriers))
+        office.clock.advance(milliseconds=100)
+    assert [time - start for time in times] == [0, 1000, 2000, 3000, 4000, 5000]
+
+
+async def test_a_telegram_group_gets_at_most_twenty_messages_in_any_minute(office):
+    telegram = ScriptedChannel("telegram")
+    times: list[Millis] = []
+    telegram.seen = lambda call: times.append(office.clock.now())
+    courier = office.hire(telegram)
+    for number in range(30):
+        await office.raise_alert(Place("telegram", "-100200"), contact=f"c{number}")
+    while len(telegram.messages) < 30:
+        await office.deliver(courier)
+        office.clock.advance(milliseconds=500)
+    assert max(sum(start <= time < start + 60_000 for time in times) for start in times) <= 20
+    assert times[-1] - times[0] < 120_000
+
+
+async def test_one_slow_place_does_not_hold_up_the_others(office):
+    for number in range(5):
+        await office.raise_alert(contact=f"c{number}")
+    await office.raise_alert(Place("slack", "#boss"))
+    await office.deliver()
+    assert sorted(message.address for message in office.slack.messages) == ["#boss", "#sales"]
+
+
+# --- contacts that are joined -------------------------------------------------------------------------------------
+
+
+async def test_the_card_of_a_contact_that_was_joined_into_another_is_edited_not_doubled(office):
+    alert = await office.raise_alert(contact="c1")
+    await office.deliver()
+    home = office.store.partition("c1")
+    survivor = next(f"s{n}" for n in range(99) if office.store.partition(f"s{n}") != home)
+    await office.store.redis.set(keys.alert(home, alert.id), ">" + survivor)
+    alert.contact = survivor
+    await office.change(alert)
+    assert await office.deliver() == {}
+    [message] = office.slack.messages
+    assert (message.edits, message.card.revision) == (1, 2)
