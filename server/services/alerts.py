@@ -10,9 +10,10 @@ from rules.contact import Alert, AlertStatus, Contact
 from rules.entry import AlertActed
 from rules.rulebook import Rulebook
 from server.errors import Conflict, Forbidden, NotFound
-from server.model.actor import Actor, Role
+from server.model.actor import Actor
 from server.model.card import Card, CardReason
 from server.ports import Clock
+from server.services.access import may, require
 from server.services.rulebooks import Rulebooks
 from server.store.store import Store
 
@@ -59,7 +60,7 @@ class Alerts:
 
         Raises `Forbidden` unless the actor may read.
         """
-        _require(actor, "viewer", "read")
+        require(actor, "read", "viewer")
         wanted = LIVE if status is None else (status,) if isinstance(status, str) else tuple(status)
         if owner is None:
             return AlertPage(*await self._store.alerts.listing(wanted, limit, cursor))
@@ -73,7 +74,7 @@ class Alerts:
 
     async def get(self, actor: Actor, alert_id: str) -> Alert:
         """An alert by its id, in the letters that somebody typed. Raises `Forbidden`, `NotFound`."""
-        _require(actor, "viewer", "read")
+        require(actor, "read", "viewer")
         return await self._load(alert_id)
 
     async def claim(self, actor: Actor, alert_id: str) -> Alert:
@@ -83,7 +84,7 @@ class Alerts:
         more than two seconds behind, the alert is returned as it is: the act is stored, and `owner` is not yet the
         actor.
         """
-        _require(actor, "rep", "write")
+        require(actor, "write", "rep")
         alert = await self._load(alert_id)
         if alert.owner != actor.id:
             _claimable(alert)
@@ -97,13 +98,13 @@ class Alerts:
 
         The owner may, and an approver. Raises `Forbidden`, `Conflict` where it is over.
         """
-        _require(actor, "rep", "write")
+        require(actor, "write", "rep")
         alert = await self._load(alert_id)
         if alert.status in OVER:
             raise _over(alert)
         if not alert.owner:
             return alert
-        if alert.owner != actor.id and not actor.has("approver"):
+        if alert.owner != actor.id and not may(actor, "admin", "approver"):
             raise Forbidden(
                 f"{alert.owner_name} has this alert; they or an approver can release it",
                 code="not_owner",
@@ -154,12 +155,6 @@ class Alerts:
             if settled or asyncio.get_running_loop().time() > deadline:
                 return now
             await asyncio.sleep(0.02)
-
-
-def _require(actor: Actor, role: Role, scope: str) -> None:
-    """A person needs the role, an API key the scope."""
-    if scope not in actor.scopes:
-        actor.require(role)
 
 
 def _claimable(alert: Alert) -> None:

@@ -26,6 +26,7 @@ from server.model.actor import Actor
 from server.model.card import Card
 from server.model.delivery import Delivery, Place, TakenCard
 from server.ports import CardChannel, ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure, Clock
+from server.services.access import require
 from server.services.alerts import Alerts
 from server.services.pacing import Pacing
 from server.store.alerts import alert_partition
@@ -135,8 +136,7 @@ class Deliveries:
 
     async def undelivered(self, actor: Actor, limit: int = 50) -> list[Undelivered]:
         """The cards that were given up, the newest first, each with its reason. Raises `Forbidden`."""
-        if "read" not in actor.scopes:
-            actor.require("viewer")
+        require(actor, "read", "viewer")
         found = await self._outbox.undelivered(range(self._store.partitions), limit)
         return [Undelivered(*row) for row in found]
 

@@ -7,91 +7,29 @@ from itertools import pairwise
 
 import pytest
 
-from rules.contact import Alert, Contact, Millis, Reason
-from rules.rulebook import Rulebook
-from server.model.actor import SYSTEM, Actor
+from rules.contact import Millis
+from server.model.actor import SYSTEM
 from server.model.delivery import Place
-from server.services.alerts import Alerts
-from server.services.deliveries import GIVE_UP, HELD, Deliveries
-from server.services.rulebooks import Rulebooks
+from server.services.deliveries import GIVE_UP, HELD
 from server.store import keys
-from server.store.alerts import alert_id, alert_partition
-from server.store.outbox import Outbox
 from server.store.store import Store
 from tests.clock import FakeClock
+from tests.office import REP, SALES, Office
 from tests.scripted_channel import ScriptedChannel
-
-SALES = Place("slack", "#sales")
-REP = Actor(id="u1", name="Ana", roles=("rep",), via="slack")
-
-
-class Masked:
-    """Names every contact alike."""
-
-    def display(self, contact: Contact, book: Rulebook) -> str:
-        return "A…"
-
-
-class Office:
-    """An installation with one team: alerts are written as the engine writes them, couriers are called by hand."""
-
-    def __init__(self, store: Store, clock: FakeClock) -> None:
-        self.store = store
-        self.clock = clock
-        self.outbox = Outbox(store.redis, store.seal)
-        self.slack = ScriptedChannel()
-        self.alerts = Alerts(store, clock, Rulebooks(store), Masked())
-        self.courier = self.hire()
-        self._number = 0
-
-    def hire(self, *channels: ScriptedChannel, timeout: Millis = 5000) -> Deliveries:
-        """One more courier; by default it has the office's Slack."""
-        named = {channel.platform: channel for channel in channels or (self.slack,)}
-        return Deliveries(self.store, self.clock, self.alerts, named, timeout=timeout)
-
-    async def raise_alert(self, *places: Place, contact: str = "c1") -> Alert:
-        self._number += 1
-        partition = self.store.partition(contact)
-        alert = Alert(
-            id=alert_id(self._number, partition, self.store.partitions), contact=contact, trigger="hot lead",
-            team="sales", text="Call her", created=self.clock.now(), score_tenths=850,
-            reasons=[Reason(rule="cart", tenths=500, hits=2)],
-        )  # fmt: skip
-        await self.write(alert, *places)
-        return alert
-
-    async def change(self, alert: Alert, *places: Place) -> None:
-        alert.revision += 1
-        alert.count += 1
-        await self.write(alert, *places)
-
-    async def write(self, alert: Alert, *places: Place) -> None:
-        partition = self.store.partition(alert.contact)
-        await self.store.redis.set(keys.alert(partition, alert.id), self.store.seal.encode("alert", alert))
-        await self.outbox.add(partition, alert.id, places or (SALES,), self.clock.now())
-
-    async def deliver(self, courier: Deliveries | None = None) -> dict[int, Millis]:
-        moments: dict[int, Millis] = {}
-        for partition in range(self.store.partitions):
-            moments |= await (courier or self.courier).deliver(partition)
-        return moments
-
-    async def deliver_later(self) -> None:
-        """Let time pass until a courier calls Slack again."""
-        before = len(self.slack.calls)
-        while len(self.slack.calls) == before:
-            moments = await self.courier.next_due(within=GIVE_UP)
-            self.clock.set(max(min(moments.values()), self.clock.now()))
-            await self.deliver()
-
-    async def row(self, alert: Alert, place: Place = SALES):
-        home = alert_partition(alert.id, self.store.partitions)
-        return (await self.outbox.deliveries(home, alert.id))[place]
 
 
 @pytest.fixture
 def office(store: Store, clock: FakeClock) -> Office:
     return Office(store, clock)
+
+
+async def deliver_later(office: Office) -> None:
+    """Let time pass until a courier calls Slack again."""
+    before = len(office.slack.calls)
+    while len(office.slack.calls) == before:
+        moments = await office.courier.next_due(within=GIVE_UP)
+        office.clock.set(max(min(moments.values()), office.clock.now()))
+        await office.deliver()
 
 
 async def test_a_new_alert_becomes_one_card_in_each_place(office):
@@ -153,7 +91,7 @@ async def test_a_busy_channel_is_left_alone_until_it_said(office):
     assert office.slack.calls == ["post"]
     office.clock.advance(milliseconds=1)
     await office.deliver()
-    await office.deliver_later()
+    await deliver_later(office)
     assert sorted(message.card.alert for message in office.slack.messages) == sorted([alert.id, other.id])
     assert not any(message.repeated for message in office.slack.messages)
 
@@ -165,7 +103,7 @@ async def test_a_channel_that_is_down_is_tried_again_after_pauses_that_grow(offi
     office.slack.seen = lambda call: times.append(office.clock.now())
     await office.deliver()
     while not office.slack.messages:
-        await office.deliver_later()
+        await deliver_later(office)
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert len(pauses) == 12
     assert 500 <= pauses[0] <= 1000
@@ -225,7 +163,7 @@ async def test_a_card_that_cannot_be_looked_for_is_repeated_and_marked(office):
     await office.raise_alert()
     office.slack.plays("lost")
     await office.deliver()
-    await office.deliver_later()
+    await deliver_later(office)
     assert [message.repeated for message in office.slack.messages] == [False, True]
 
 
@@ -233,9 +171,9 @@ async def test_an_adopted_card_is_not_forgotten_when_its_edit_fails(office):
     alert = await office.raise_alert()
     office.slack.plays("lost", "ok", "down")
     await office.deliver()
-    await office.deliver_later()
+    await deliver_later(office)
     assert (await office.row(alert)).reference == "0"
-    await office.deliver_later()
+    await deliver_later(office)
     assert office.slack.calls == ["post", "find", "edit", "edit"]
 
 

@@ -1,0 +1,174 @@
+"""The worker: awake at once when a bell rings, and nothing is lost when a bell, a worker or Redis is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from server.model.delivery import Place
+from server.ports import SystemClock
+from server.store.store import Store
+from server.worker.queue import DOORBELL, QUEUE, Queue
+from server.worker.worker import Worker
+from tests.conftest import PARTITIONS, SECRET, start_redis
+from tests.office import Office
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def office(redis: Redis) -> Office:
+    return Office(await Store.open(redis, secret=SECRET, clock=SystemClock(), partitions=PARTITIONS), SystemClock())
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[Queue]:
+    opened = Queue.open(redis_url)
+    yield opened
+    await opened.close()
+
+
+@contextlib.asynccontextmanager
+async def at_work(office: Office, queue: Queue) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker, while the block lasts; it is asked to stop at its end."""
+    stop = asyncio.Event()
+    serving = asyncio.create_task(Worker(queue, office.hire()).serve(stop))
+    await asyncio.sleep(0.1)
+    try:
+        yield serving
+    finally:
+        stop.set()
+        await serving
+
+
+async def until(true: Callable[[], bool], seconds: float) -> float:
+    """Wait until something is true; return how long it took."""
+    start = time.monotonic()
+    while not true():
+        assert time.monotonic() - start < seconds, "took too long"
+        await asyncio.sleep(0.001)
+    return time.monotonic() - start
+
+
+async def test_a_bell_starts_a_courier_within_milliseconds(office, queue):
+    async with at_work(office, queue):
+        times = []
+        for number in range(20):
+            alert = await office.raise_alert(Place("slack", f"#team{number}"))
+            start = time.perf_counter()
+            await queue.ring([office.store.partition(alert.contact)])
+            await until(lambda known=number: len(office.slack.messages) > known, 2)
+            times.append(time.perf_counter() - start)
+            await asyncio.sleep(0.02)
+    print(f"ring to card: {statistics.median(times) * 1000:.1f} ms")
+    assert statistics.median(times) < 0.05
+
+
+async def test_a_lost_bell_costs_seconds_and_no_card(office, queue):
+    async with at_work(office, queue):
+        await office.raise_alert()
+        assert await until(lambda: bool(office.slack.messages), 8) > 0.05
+
+
+async def test_a_card_that_failed_is_tried_again_when_it_is_due(office, queue):
+    office.slack.plays("down")
+    async with at_work(office, queue):
+        alert = await office.raise_alert()
+        await queue.ring([office.store.partition(alert.contact)])
+        assert await until(lambda: bool(office.slack.messages), 4) < 1.6
+
+
+async def test_what_a_killed_worker_had_in_hand_is_taken_over_within_ten_seconds(office, queue, redis_url, redis):
+    worker = subprocess.Popen([sys.executable, "-m", "tests.worker_process", redis_url], cwd=ROOT)
+    try:
+        alert = await office.raise_alert()
+        deadline = time.monotonic() + 20
+        while not await redis.llen("posted"):
+            await queue.ring([office.store.partition(alert.contact)])
+            assert time.monotonic() < deadline, "the worker did not start"
+            await asyncio.sleep(0.1)
+    finally:
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+    async with at_work(office, queue):
+        assert await until(lambda: bool(office.slack.messages), 12) < 10
+    [message] = office.slack.messages
+    assert message.repeated, "the first may have arrived"
+
+
+async def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand(office, queue):
+    office.slack.latency = 0.4
+    async with at_work(office, queue):
+        alert = await office.raise_alert()
+        await queue.ring([office.store.partition(alert.contact)])
+        await until(lambda: bool(office.slack.calls), 2)
+        assert not office.slack.messages
+    assert (await office.row(alert)).state == "sent"
+    assert office.slack.calls == ["post"]
+
+
+async def test_jobs_hold_partition_numbers_and_no_pickles(office, queue, redis):
+    await office.raise_alert()
+    await queue.ring([3, 1, 3])
+    await queue.ring([])
+    [job_id] = await redis.zrange(QUEUE, 0, -1)
+    job = msgspec.msgpack.decode(await redis.get(b"arq:job:" + job_id))
+    assert (job["f"], job["a"], job["k"]) == ("deliver", [[1, 3]], {})
+
+
+async def test_a_doorbell_that_nobody_hears_does_not_grow(queue, redis):
+    for _ in range(100):
+        await queue.ring([1])
+    assert await redis.llen(DOORBELL) == 64
+
+
+async def test_bells_for_one_moment_are_one(queue, redis):
+    moment = SystemClock().now() + 60_000
+    for offset in (1, 2, 3):
+        await queue.ring_at(5, moment - moment % 50 + offset)
+    assert await redis.zcard(QUEUE) == 1
+
+
+async def test_an_idle_worker_asks_next_to_nothing(office, queue, redis):
+    async with at_work(office, queue):
+        await asyncio.sleep(1)
+        before = (await redis.info("stats"))["total_commands_processed"]
+        await asyncio.sleep(5)
+        after = (await redis.info("stats"))["total_commands_processed"]
+    assert after - before < 5 * 10 + 2 * PARTITIONS
+
+
+async def test_a_worker_outlives_an_outage_of_redis():
+    with tempfile.TemporaryDirectory(prefix="relance-", dir="/tmp") as name:
+        server = start_redis(Path(name))
+        redis = Redis.from_url(server.url)
+        store = await Store.open(redis, secret=SECRET, clock=SystemClock(), partitions=PARTITIONS)
+        office, queue = Office(store, SystemClock()), Queue.open(server.url)
+        try:
+            async with at_work(office, queue) as serving:
+                server.process.kill()
+                server.process.wait()
+                server.socket.unlink()
+                await asyncio.sleep(0.5)
+                server = start_redis(Path(name))
+                await office.raise_alert()
+                await until(lambda: bool(office.slack.messages), 8)
+                assert not serving.done()
+        finally:
+            await queue.close()
+            await redis.aclose()
+            server.process.kill()
+            server.process.wait()
