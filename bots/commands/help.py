@@ -1,0 +1,60 @@
+"""The command that explains the others: what this person may do, and how."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from bots.commands.base import Asking, Command, Misused
+from bots.replies import Reply
+from server.i18n import mark
+
+__all__ = ["Help", "may", "usage"]
+
+
+class Help(Command, frozen=True, kw_only=True, tag="help"):
+    en = ("help", "start")
+    fr = ("aide",)
+    role = None
+    usage = mark("[COMMAND]")
+    summary = mark("what you may do here; of one command, how")
+
+    topic: str = ""
+
+    @classmethod
+    def read(cls, rest: list[str]) -> Self:
+        if len(rest) > 3:
+            raise Misused(cls)
+        return cls(topic=" ".join(rest))
+
+    async def answer(self, asking: Asking) -> Reply:
+        from bots.commands.parse import COMMANDS, named  # the table of all commands, this one among them
+
+        t = asking.t
+        if self.topic:
+            return usage(asking, named(self.topic))
+        lines = tuple(
+            f"`{asking.typed(command, t(command.usage) if command.usage else '')}` {t(command.summary)}"
+            for command in COMMANDS
+            if may(asking, command)
+        )
+        if not asking.known:
+            from bots.commands.about import how_to_link
+
+            return Reply(title=t("What you can do here"), lines=(*lines, "", *how_to_link(asking).lines))
+        return Reply(title=t("What you can do here"), lines=lines)
+
+
+def may(asking: Asking, command: type[Command]) -> bool:
+    """Whether the person may use the command."""
+    return command.role is None or asking.actor.has(command.role)
+
+
+def usage(asking: Asking, command: type[Command]) -> Reply:
+    """How a command is written, and what it does."""
+    t = asking.t
+    said = asking.typed(command, t(command.usage) if command.usage else "")
+    summary = t(command.summary)
+    lines = (summary[:1].upper() + summary[1:] + ".", *(t(detail) for detail in command.details))
+    if not may(asking, command):
+        lines = (*lines, t("This needs the role {role}.", role=command.role))
+    return Reply(title=said, lines=lines)

@@ -1,0 +1,93 @@
+"""What a person typed as a command: the table of all commands, and how their words are read."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from typing import Final, TypeAlias
+
+from bots.commands.about import Link, Status, Whoami
+from bots.commands.alerts import Claim, Leads, Release
+from bots.commands.base import Command as _Command
+from bots.commands.base import fold
+from bots.commands.contacts import ContactCard, Why
+from bots.commands.help import Help
+from bots.commands.rulebook import Rules, RulesShow, SegmentCard, Segments
+from server.i18n import LANGUAGES
+
+__all__ = ["COMMANDS", "Command", "Unknown", "language_of", "named", "parse"]
+
+Command: TypeAlias = (
+    Help
+    | Whoami
+    | Link
+    | Leads
+    | ContactCard
+    | Why
+    | Claim
+    | Release
+    | Rules
+    | RulesShow
+    | Segments
+    | SegmentCard
+    | Status
+)
+
+# In the order in which help shows them.
+COMMANDS: Final[tuple[type[_Command], ...]] = Command.__args__
+
+LONGEST: Final = 4000  # characters of a message that are read
+
+
+class Unknown(Exception):
+    """The words name no command; `suggestion` is one that was probably meant, or ""."""
+
+    def __init__(self, suggestion: str) -> None:
+        super().__init__(suggestion)
+        self.suggestion = suggestion
+
+
+@cache
+def _words() -> dict[str, type[_Command]]:
+    """Every command by its folded words, in all languages."""
+    return {
+        fold(words): command for command in COMMANDS for language in LANGUAGES for words in command.words(language)
+    }
+
+
+def parse(text: str) -> Command:
+    """The command in a message. Words are taken without case and accents; nothing at all asks for help.
+
+    Raises `Unknown`, or `Misused` where the command is known and what follows it does not fit.
+    """
+    words = text[:LONGEST].strip().removeprefix("/").split()
+    if not words:
+        return Help()
+    length, command = _match(words)
+    return command.read(words[length:])  # type: ignore[return-value]
+
+
+def named(words: str) -> type[_Command]:
+    """The command of these words; raises `Unknown`."""
+    return _match(words.split() or [""])[1]
+
+
+def language_of(text: str) -> str | None:
+    """The language of a command's words, where only one language has them."""
+    try:
+        length, command = _match(text.split()[:2])
+    except (Unknown, IndexError):
+        return None
+    said = fold(" ".join(text.split()[:length]))
+    spoken = [language for language in LANGUAGES if said in map(fold, command.words(language))]
+    return spoken[0] if len(spoken) == 1 else None
+
+
+def _match(words: list[str]) -> tuple[int, type[_Command]]:
+    known = _words()
+    for length in (2, 1):
+        command = known.get(fold(" ".join(words[:length]))) if len(words) >= length else None
+        if command is not None:
+            return length, command
+    near = difflib.get_close_matches(fold(words[0]), known, 1, 0.6)
+    raise Unknown(near[0] if near else "")

@@ -1,0 +1,163 @@
+"""Commands about the rulebook: rules, rules show, segments, segment."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from bots.commands.base import Asking, Command, Misused, fold
+from bots.replies import Field, Reply, Table
+from rules.rulebook import Rulebook
+from rules.words import WORDS
+from server.errors import Ambiguous, NotFound
+from server.i18n import mark
+
+__all__ = ["Rules", "RulesShow", "SegmentCard", "Segments"]
+
+KINDS: Final[dict[str, str]] = {
+    "attribute": mark("attributes"),
+    "purpose": mark("purposes"),
+    "team": mark("teams"),
+    "list": mark("lists"),
+    "score": mark("scores"),
+    "segment": mark("segments"),
+    "trigger": mark("triggers"),
+}
+
+
+class Rules(Command, frozen=True, kw_only=True, tag="rules"):
+    en = ("rules", "rule")
+    fr = ("règles", "règle")
+    role = "viewer"
+    usage = mark("[KIND]")
+    summary = mark("the published rules, all or of one kind")
+    details = (mark("KIND: attribute, purpose, team, list, score, segment, trigger."),)
+
+    kind: str = ""
+
+    @classmethod
+    def read(cls, rest: list[str]) -> Self:
+        if len(rest) > 1:
+            raise Misused(cls)
+        return cls(kind=rest[0] if rest else "")
+
+    async def answer(self, asking: Asking) -> Reply:
+        asking.actor.require("viewer")
+        t = asking.t
+        kind = _kind(self.kind) if self.kind else ""
+        if self.kind and not kind:
+            raise NotFound("there is no such kind of rule", code="no_kind", kinds=", ".join(KINDS))
+        book = await asking.services.rulebooks.live()
+        title = t("Rulebook {version}", version=book.version)
+        if kind:
+            texts = [text for (own, _), text in book.sources.items() if own == kind]
+            title = f"{title} · {t(KINDS[kind])}"
+            return Reply(title=title, code="\n".join(texts)) if texts else Reply(title=title, lines=(_none(asking),))
+        names = {own: [name for kind, name in book.sources if kind == own] for own in KINDS}
+        fields = tuple(Field(t(KINDS[own]), ", ".join(found)) for own, found in names.items() if found)
+        if not fields:
+            return Reply(title=t("Rules"), lines=(_none(asking),))
+        show = asking.typed(RulesShow, t("NAME"))
+        return Reply(title=title, fields=fields, footer=t("`{show}` shows one.", show=show))
+
+
+class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
+    en = ("rules show", "rule show")
+    fr = ("règles voir", "règle voir", "règles montrer")
+    role = "viewer"
+    usage = mark("[KIND] NAME")
+    summary = mark("a rule's text, its version and author")
+
+    name: str
+    kind: str = ""
+
+    @classmethod
+    def read(cls, rest: list[str]) -> Self:
+        match rest:
+            case [name]:
+                return cls(name=name)
+            case [kind, name]:
+                return cls(name=name, kind=kind)
+        raise Misused(cls)
+
+    def typed(self) -> str:
+        return " ".join(part for part in (self.said("en"), self.kind, self.name) if part)
+
+    async def answer(self, asking: Asking) -> Reply:
+        asking.actor.require("viewer")
+        t = asking.t
+        book = await asking.services.rulebooks.live()
+        kind = self._find(book)
+        current = await asking.services.rulebooks.current()
+        return Reply(
+            title=f"{t(KINDS[kind])} · {self.name}",
+            code=book.sources[kind, self.name],
+            fields=(
+                Field(t("Version"), str(book.version)),
+                Field(t("Published"), t.moment(current.time)),
+                Field(t("Author"), current.author),
+            ),
+        )
+
+    def _find(self, book: Rulebook) -> str:
+        asked = _kind(self.kind) if self.kind else ""
+        kinds = [kind for kind, name in book.sources if name == self.name and asked in ("", kind)]
+        if not kinds:
+            raise NotFound("there is no such rule", code="no_rule", name=self.name)
+        if len(kinds) > 1:
+            raise Ambiguous("several rules have this name", [f"rules show {kind} {self.name}" for kind in kinds],
+                            code="many_rules", name=self.name)  # fmt: skip
+        return kinds[0]
+
+
+class Segments(Command, frozen=True, kw_only=True, tag="segments"):
+    en = ("segments",)
+    fr = ("segments",)
+    role = "viewer"
+    summary = mark("the segments, and how many contacts each has now")
+
+    async def answer(self, asking: Asking) -> Reply:
+        t = asking.t
+        listed = await asking.services.segments.list(asking.actor)
+        if not listed:
+            return Reply(title=t("Segments"), lines=(_none(asking),))
+        rows = tuple((segment.name, t.number(segment.count)) for segment in listed)
+        table = Table(columns=(t("Segment"), t("Contacts")), rows=rows, numbers=frozenset({1}))
+        return Reply(title=t("Segments"), table=table)
+
+
+class SegmentCard(Command, frozen=True, kw_only=True, tag="segment"):
+    en = ("segment",)
+    fr = ("segment",)
+    role = "viewer"
+    usage = mark("NAME")
+    summary = mark("a segment's text, and how many contacts it has now")
+
+    name: str
+
+    @classmethod
+    def read(cls, rest: list[str]) -> Self:
+        if len(rest) != 1:
+            raise Misused(cls)
+        return cls(name=rest[0])
+
+    async def answer(self, asking: Asking) -> Reply:
+        t = asking.t
+        segment = await asking.services.segments.get(asking.actor, self.name)
+        return Reply(
+            title=segment.name,
+            code=segment.text,
+            fields=(Field(t("Contacts"), t.number(segment.count)), Field(t("Version"), str(segment.version))),
+        )
+
+
+def _kind(word: str) -> str:
+    """The kind that a word names, in English or French, singular or plural; "" where it names none."""
+    asked = fold(word)
+    for entry in WORDS:
+        if entry.en in KINDS and asked in {fold(form) + end for form in (entry.en, entry.fr) for end in ("", "s")}:
+            return entry.en
+    return ""
+
+
+def _none(asking: Asking) -> str:
+    return asking.t("There are none yet.")

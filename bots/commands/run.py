@@ -1,0 +1,78 @@
+"""Runs a command for a person and always has an answer: the reply, or why there is none."""
+
+from __future__ import annotations
+
+import structlog
+
+from bots.commands.about import how_to_link
+from bots.commands.base import STRANGER, Asking, Caller, Misused, Services
+from bots.commands.help import Help, usage
+from bots.commands.parse import Command, Unknown, language_of, parse
+from bots.commands.refusals import refusal
+from bots.replies import Reply
+from server.errors import RelanceError
+from server.model.actor import Actor
+from server.ports import Clock, SystemClock
+
+__all__ = ["reply_to", "run"]
+
+log = structlog.get_logger(__name__)
+
+
+async def reply_to(
+    services: Services, caller: Caller, text: str, *, language: str = "en", clock: Clock | None = None
+) -> Reply:
+    """Answer somebody on a platform, known to us or not, in the language of their words or else in this one."""
+    spoken = language_of(text) or language
+    try:
+        actor = await services.people.actor(caller.platform, caller.workspace, caller.user)
+    except RelanceError as error:
+        return refusal(Asking(services=services, caller=caller, language=spoken), error)
+    return await run(services, actor or STRANGER, text, spoken, caller=caller, clock=clock)
+
+
+async def run(
+    services: Services,
+    actor: Actor,
+    said: str | Command,
+    language: str = "en",
+    *,
+    caller: Caller | None = None,
+    clock: Clock | None = None,
+) -> Reply:
+    """Run a command, given as text or as a record, for an actor. Never raises but for cancellation."""
+    caller = caller or Caller(platform=actor.via)
+    asking = Asking(services=services, actor=actor, caller=caller, language=language, clock=clock or SystemClock())
+    try:
+        command = parse(said) if isinstance(said, str) else said
+        if not asking.known and type(command).role is not None:
+            return how_to_link(asking)
+        return await command.answer(asking)
+    except Unknown as unknown:
+        return _unknown(asking, unknown.suggestion)
+    except Misused as misused:
+        return usage(asking, misused.command)
+    except RelanceError as error:
+        return refusal(asking, error)
+    except Exception as error:  # a person waits for an answer, whatever went wrong
+        # its message may hold what they typed
+        log.error("chat command failed", error=type(error).__name__, module=_where(error))
+        return Reply(title=asking.t("Something went wrong here. It is in the log."), tone="bad")
+
+
+def _unknown(asking: Asking, suggestion: str) -> Reply:
+    t = asking.t
+    title = t("I do not know this command.")
+    if suggestion:
+        meant = asking.prefixed(suggestion)
+        return Reply(title=title, lines=(t("Did you mean `{command}`?", command=meant),), tone="bad")
+    lines = (t("`{help}` lists what you can do.", help=asking.typed(Help)),)
+    return Reply(title=title, lines=lines, tone="bad")
+
+
+def _where(error: Exception) -> str:
+    """The line that failed, without what it held."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_globals.get('__name__', '?')}:{frame.tb_lineno}" if frame else "?"

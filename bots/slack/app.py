@@ -1,0 +1,254 @@
+"""The Slack bot: signed requests over HTTP in, answers and cards out.
+
+A request is verified, stored, acknowledged, and then worked in the background: Slack waits three seconds, a store
+under load may need more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.commands import Caller, Services, reply_to
+from bots.slack.cards import SlackCards
+from bots.slack.client import SlackClient, quiet_logger
+from bots.slack.languages import Languages
+from bots.slack.render import ACTION, Message, render
+from bots.slack.requests import Asked, asked
+from bots.slack.signature import signed
+from bots.tasks import Tasks
+from server.errors import Unavailable
+from server.model.card import Card
+from server.ports import ChannelBusy, ChannelDown, ChannelError, ChannelRefused, Clock, SystemClock
+from server.store.inbox import Inbox
+
+__all__ = ["SlackBot", "SlackSettings"]
+
+log = structlog.get_logger(__name__)
+
+BODY: Final = 1_000_000
+RETRY: Final = 60.0  # seconds between attempts to start, and between looks for what a dead process left
+STOP: Final = 10.0
+RESPONSES: Final = 5  # a response_url takes no more
+
+
+class SlackSettings(Protocol):
+    """The settings that this bot reads."""
+
+    @property
+    def slack_bot_token(self) -> str: ...
+    @property
+    def slack_signing_secret(self) -> str: ...
+    @property
+    def slack_api_url(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+
+
+class SlackBot:
+    """Answers people in one workspace and shows cards there. `state` is "ok", "off", or why it does not work."""
+
+    platform = "slack"
+
+    def __init__(
+        self, services: Services, settings: SlackSettings, *, inbox: Inbox, clock: Clock | None = None
+    ) -> None:
+        self._services = services
+        self._settings = settings
+        self._inbox = inbox
+        self._clock = clock or SystemClock()
+        self._tasks = Tasks()
+        self._client = SlackClient(settings.slack_bot_token, settings.slack_api_url)
+        self._cards = SlackCards(self._client, language=settings.language)
+        self._languages = Languages(self._client, self._clock, settings.language)
+        self._identity = AuthorizeResult(enterprise_id=None, team_id=None, bot_token=settings.slack_bot_token)
+        self._keeper: asyncio.Task[None] | None = None
+        self._app: AsyncApp | None = None
+        self.state = "starting" if settings.slack_bot_token else "off"
+        if settings.slack_bot_token and not settings.slack_signing_secret:
+            self.state = "RELANCE_SLACK_SIGNING_SECRET is not set"
+
+    async def start(self) -> None:
+        """Begin to work; a wrong token or an unreachable Slack is shown in `state` and tried again later."""
+        if self.state == "starting":
+            self._app = self._listening()
+            self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Finish what was acknowledged, then close."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._tasks.finish(STOP)
+        await self._client.close()
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    async def dispatch(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Answer a request of Slack: 200, 400 malformed, 401 not from Slack, 404 off, 413 too large, 503 try again."""
+        if self._app is None:
+            return _plain(404)
+        if len(body) > BODY:
+            return _plain(413)
+        lower = {name.lower(): value for name, value in headers.items()}
+        if not signed(self._settings.slack_signing_secret, lower, body, self._clock.now()):
+            return _plain(401)
+        try:
+            request = AsyncBoltRequest(body=body.decode(), headers=dict(lower))
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            return _plain(400)  # not JSON, or of another shape than anything that Slack sends
+        if not isinstance(request.body, dict) or not request.body:
+            return _plain(400)
+        response = await self._app.async_dispatch(request)
+        if response.status == 404:  # nobody listens to this kind of event
+            return _plain(200)
+        if response.status >= 500:
+            return _plain(503)
+        return response.status, _headers(response), (response.body or "").encode()
+
+    def _listening(self) -> AsyncApp:
+        app = AsyncApp(
+            name="relance",
+            client=_tokenless(self._client),
+            authorize=self._authorize,
+            request_verification_enabled=False,  # done in `dispatch`, before a word of the body is read
+            ssl_check_enabled=False,
+            logger=quiet_logger(),
+        )
+        app.error(self._failed)
+        app.middleware(self._remember)
+        app.command(re.compile(".*"))(self._hand_over)
+        app.action(re.compile(f"^{ACTION}"))(self._hand_over)
+        app.event("app_mention")(self._hand_over)
+        app.event("message")(self._hand_over)
+        return app
+
+    async def _authorize(self, **_: Any) -> AuthorizeResult:
+        return self._identity
+
+    async def _remember(
+        self, body: dict[str, Any], context: dict[str, Any], next: Callable[[], Awaitable[None]]  # noqa: A002
+    ) -> BoltResponse | None:
+        ask = asked(body, ACTION)
+        if ask is None:
+            return BoltResponse(status=200)
+        if not await self._inbox.take(ask.id, msgspec.json.encode(ask)):
+            return BoltResponse(status=200)  # Slack repeats what we have
+        context["asked"] = ask
+        await next()
+        return None
+
+    async def _hand_over(self, ack: Callable[[], Awaitable[BoltResponse]], context: dict[str, Any]) -> None:
+        self._tasks.start(self._work(context["asked"]))
+        await ack()
+
+    async def _failed(self, error: Exception) -> BoltResponse:
+        if isinstance(error, Unavailable):
+            return BoltResponse(status=503, headers={"Retry-After": [str(round(error.retry_after))]})
+        if isinstance(error, msgspec.ValidationError | AttributeError | TypeError | LookupError | ValueError):
+            return BoltResponse(status=400)
+        log.error("slack request failed", error=type(error).__name__)
+        return BoltResponse(status=503)
+
+    # --- answers ----------------------------------------------------------------------------------------------
+
+    async def _work(self, ask: Asked) -> None:
+        caller = Caller(platform="slack", workspace=ask.team, user=ask.user)
+        language = await self._languages.of(ask.user)
+        reply = await reply_to(self._services, caller, ask.text, language=language, clock=self._clock)
+        try:
+            for number, message in enumerate(render(reply)[:RESPONSES]):
+                await self._say(ask, message, replace=ask.pressed and reply.pages is not None and number == 0)
+        except ChannelError as error:
+            log.warning("slack answer not delivered", reason=error.reason)
+        await self._inbox.done(ask.id)
+
+    async def _say(self, ask: Asked, message: Message, *, replace: bool = False) -> None:
+        """Hand a message to Slack, again where it surely did not arrive. `replace`: a page takes the other's place."""
+        for wait in (1.0, 5.0, 0.0):
+            try:
+                if ask.response_url:
+                    payload = {"response_type": "ephemeral", "replace_original": replace, **message.payload}
+                    await self._client.respond(ask.response_url, payload)
+                else:
+                    thread = {"thread_ts": ask.thread} if ask.thread else {}
+                    await self._client.call("chat.postMessage", channel=ask.channel, **thread, **message.payload)
+            except (ChannelBusy, ChannelDown) as error:
+                if not wait:
+                    raise
+                await asyncio.sleep(error.retry_after if isinstance(error, ChannelBusy) else wait)
+            else:
+                return
+
+    # --- cards ------------------------------------------------------------------------------------------------
+
+    async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
+        """Post a card; see `server.ports.CardChannel`."""
+        self._require_token()
+        return await self._cards.post(address, card, repeated=repeated)
+
+    async def edit(self, address: str, reference: str, card: Card) -> None:
+        """Bring a card up to date; see `server.ports.CardChannel`."""
+        self._require_token()
+        await self._cards.edit(address, reference, card)
+
+    async def find(self, address: str, alert: str) -> str | None:
+        """Look for a card; see `server.ports.CardChannel`."""
+        self._require_token()
+        return await self._cards.find(address, alert)
+
+    def _require_token(self) -> None:
+        if not self._settings.slack_bot_token:
+            raise ChannelRefused("slack: RELANCE_SLACK_BOT_TOKEN is not set")
+
+    # --- keeping alive ----------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        """Sign in, and from time to time look whether that still holds and what a dead process left undone."""
+        while True:
+            await self._sign_in()
+            try:
+                for request in await self._inbox.left(older_than=round(RETRY * 1000)):
+                    self._tasks.start(self._work(msgspec.json.decode(request, type=Asked)))
+            except (Unavailable, msgspec.MsgspecError) as error:
+                log.warning("slack inbox not read", error=type(error).__name__)
+            await asyncio.sleep(RETRY)
+
+    async def _sign_in(self) -> None:
+        try:
+            who = await self._client.call("auth.test")
+        except ChannelError as error:
+            state = error.reason.removeprefix("slack: ")
+        else:
+            state = "ok"
+            self._identity = AuthorizeResult(
+                enterprise_id=None, team_id=who.get("team_id"), bot_user_id=who.get("user_id"),
+                bot_id=who.get("bot_id"), bot_token=self._settings.slack_bot_token,
+            )  # fmt: skip
+        if state != self.state:
+            log.info("slack bot", state=state)
+        self.state = state
+
+
+def _tokenless(client: SlackClient) -> Any:
+    """Bolt's client. It holds no token, so that Bolt asks `authorize` and does not call Slack before each request."""
+    return AsyncWebClient(None, base_url=client.web.base_url, logger=quiet_logger(), retry_handlers=[])
+
+
+def _plain(status: int) -> tuple[int, dict[str, str], bytes]:
+    headers = {"content-type": "text/plain; charset=utf-8"}
+    return status, headers | ({"retry-after": "1"} if status == 503 else {}), b""
+
+
+def _headers(response: BoltResponse) -> dict[str, str]:
+    return {name: values[0] for name, values in response.headers.items() if values}

@@ -1,0 +1,129 @@
+"""What Slack sends us, reduced to what is asked, by whom, and where the answer goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bots.slack.text import unescape
+
+__all__ = ["Asked", "asked"]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request."""
+
+    id: str
+    team: str
+    user: str
+    text: str
+    response_url: str = ""
+    channel: str = ""
+    thread: str = ""
+    pressed: bool = False
+
+
+class _Typed(msgspec.Struct):
+    command: str
+    user_id: str
+    trigger_id: str
+    team_id: str = ""
+    text: str = ""
+    response_url: str = ""
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+class _User(msgspec.Struct):
+    id: str
+    team_id: str = ""
+
+
+class _Action(msgspec.Struct):
+    action_id: str
+    value: str = ""
+    action_ts: str = ""
+
+
+class _Pressed(msgspec.Struct):
+    user: _User
+    actions: list[_Action]
+    trigger_id: str = ""
+    team: _Id | None = None
+    response_url: str = ""
+    channel: _Id | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str
+    user: str = ""
+    text: str = ""
+    channel: str = ""
+    ts: str = ""
+    thread_ts: str = ""
+    channel_type: str = ""
+    subtype: str = ""
+    bot_id: str = ""
+    user_team: str = ""
+
+
+class _Happened(msgspec.Struct):
+    event_id: str
+    event: _Event
+    team_id: str = ""
+
+
+def asked(body: dict[str, Any], prefix: str) -> Asked | None:
+    """What a request asks of us; None where it asks nothing. `prefix` is what our buttons' action ids start with.
+
+    Raises msgspec.ValidationError where a part that we need is missing or of another type.
+    """
+    if "command" in body:
+        typed = msgspec.convert(body, _Typed)
+        return Asked(id=typed.trigger_id, team=typed.team_id, user=typed.user_id, text=unescape(typed.text),
+                     response_url=typed.response_url)  # fmt: skip
+    match body.get("type"):
+        case "block_actions":
+            return _pressed(msgspec.convert(body, _Pressed), prefix)
+        case "event_callback":
+            return _mentioned(msgspec.convert(body, _Happened))
+        case kind if isinstance(kind, str) and kind:
+            return None
+    raise msgspec.ValidationError("neither a command, an action nor an event")
+
+
+def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
+    action = next((action for action in pressed.actions if action.action_id.startswith(prefix)), None)
+    if action is None:
+        return None
+    return Asked(
+        id=pressed.trigger_id or f"{pressed.user.id}:{action.action_ts}",
+        team=pressed.user.team_id or (pressed.team.id if pressed.team else ""),
+        user=pressed.user.id,
+        text=action.value,
+        response_url=pressed.response_url,
+        channel=pressed.channel.id if pressed.channel else "",
+        pressed=True,
+    )
+
+
+def _mentioned(happened: _Happened) -> Asked | None:
+    event = happened.event
+    direct = event.type == "message" and event.channel_type == "im" and not event.subtype
+    if event.bot_id or not event.user or not (direct or event.type == "app_mention"):
+        return None
+    text = event.text.strip()
+    if event.type == "app_mention" or text.startswith("<@"):
+        before, found, after = text.partition(">")
+        text = after if found and before.startswith("<@") else text
+    return Asked(
+        id=happened.event_id,
+        team=event.user_team or happened.team_id,
+        user=event.user,
+        text=unescape(text),
+        channel=event.channel,
+        thread=event.thread_ts if direct else event.thread_ts or event.ts,
+    )

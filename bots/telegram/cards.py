@@ -1,0 +1,93 @@
+"""Alert cards in Telegram chats: `server.ports.CardChannel` over the Bot API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, ChatMigrated
+
+from bots.cards import card_reply
+from bots.telegram.client import told_apart
+from bots.telegram.render import Message, render
+from server.i18n import translator
+from server.model.card import Card
+from server.ports import ChannelDown, ChannelRefused, ChannelUnsure
+
+__all__ = ["NO_PREVIEW", "TelegramCards", "keyboard"]
+
+MARK: Final = ":repeated"
+NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+
+
+class TelegramCards:
+    """Posts and edits cards; an address is a chat's id or `@name`.
+
+    A reference is `<chat id>:<message id>`, with `:repeated` behind it on a card that bears this mark.
+    """
+
+    platform = "telegram"
+
+    def __init__(self, bot: Bot, *, language: str = "en") -> None:
+        self._bot = bot
+        self._language = language
+        self._moved: dict[str, str] = {}  # a group that became a supergroup → its new id
+
+    async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
+        """Post a card and return its reference. Raises ChannelBusy, ChannelDown, ChannelRefused, ChannelUnsure."""
+        try:
+            return await self._post(self._moved.get(address, address), card, repeated)
+        except ChatMigrated as moved:
+            self._moved[address] = str(moved.new_chat_id)
+        try:
+            return await self._post(self._moved[address], card, repeated)
+        except ChatMigrated:
+            raise ChannelRefused("telegram: group chat was upgraded") from None
+
+    async def edit(self, address: str, reference: str, card: Card) -> None:
+        """Bring a card up to date. An edit may be repeated, so a lost answer counts as not sent."""
+        chat, _, number = reference.removesuffix(MARK).partition(":")
+        message = self._message(card, reference.endswith(MARK))
+        try:
+            with told_apart():
+                await self._edit(chat, int(number), message)
+        except ChannelUnsure as error:
+            raise ChannelDown(error.reason) from None
+        except ChatMigrated:  # its old messages stay behind
+            raise ChannelRefused("telegram: group chat was upgraded") from None
+
+    async def find(self, address: str, alert: str) -> str | None:
+        """Nothing: bots cannot read a chat's history."""
+        return None
+
+    async def _post(self, chat: str, card: Card, repeated: bool) -> str:
+        message = self._message(card, repeated)
+        with told_apart():
+            sent = await self._bot.send_message(
+                chat, message.text, parse_mode=ParseMode.HTML, reply_markup=keyboard(message),
+                link_preview_options=NO_PREVIEW,
+            )  # fmt: skip
+        return f"{sent.chat_id}:{sent.message_id}" + (MARK if repeated else "")
+
+    async def _edit(self, chat: str, number: int, message: Message) -> None:
+        try:
+            await self._bot.edit_message_text(
+                message.text, chat, number, parse_mode=ParseMode.HTML, reply_markup=keyboard(message),
+                link_preview_options=NO_PREVIEW,
+            )  # fmt: skip
+        except BadRequest as error:
+            if "message is not modified" not in error.message.lower():
+                raise
+
+    def _message(self, card: Card, repeated: bool) -> Message:
+        return render(card_reply(card, translator(self._language), repeated=repeated))[0]
+
+
+def keyboard(message: Message) -> InlineKeyboardMarkup | None:
+    """The message's buttons as the library has them."""
+    if not message.keyboard:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(key.label, callback_data=key.data) for key in row] for row in message.keyboard]
+    )

@@ -1,0 +1,154 @@
+"""Replies as Telegram messages in HTML.
+
+Telegram's limits (https://core.telegram.org/bots/api): 4,096 characters a message, counted here in UTF-16 units with
+the markup, so never too few; 64 bytes of callback data. A longer reply becomes several messages, with the buttons
+under the last; a command too long for a button is written out to be sent by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from html import escape as _html
+
+import msgspec
+
+from bots.replies import Button, Reply
+
+__all__ = ["TOAST", "Key", "Message", "render", "toast"]
+
+CHARACTERS = 4096
+CALLBACK = 64
+TOAST = 200
+LABEL = 40
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A button of an inline keyboard: its label and what it sends back."""
+
+    label: str
+    data: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message: its HTML, and the rows of its keyboard."""
+
+    text: str
+    keyboard: tuple[tuple[Key, ...], ...] = ()
+
+
+def render(reply: Reply) -> list[Message]:
+    """The reply as one message, or as several where it is too long for one."""
+    keyboard = tuple(_keyboard(reply))
+    texts = list(_messages(_parts(reply))) or ["…"]
+    return [
+        Message(text=text, keyboard=keyboard if number == len(texts) else ())
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+def toast(reply: Reply) -> str:
+    """The reply in the few words that Telegram shows over a chat."""
+    text = " · ".join(part for part in (reply.title, *reply.lines) if part).replace("`", "")
+    return text if _length(text) <= TOAST else text[: TOAST // 2] + "…"
+
+
+def _parts(reply: Reply) -> Iterator[str]:
+    """Pieces of HTML, each with its markup closed and no longer than a message."""
+    if reply.title:
+        yield from _tagged("b", reply.title)
+    for line in reply.lines:
+        yield from _line(line)
+    if reply.fields:
+        yield ""
+    for field in reply.fields:
+        yield from _line(f"{field.label}: {field.value or '—'}")
+    if reply.table and reply.table.rows:
+        yield from _code(reply.table.lines(20))
+    for item in reply.items:
+        yield ""
+        yield from _tagged("b", item.title)
+        for line in item.lines:
+            yield from _line(line)
+    if reply.code:
+        yield from _code(reply.code.splitlines())
+    for button in _all_buttons(reply):
+        if len(button.command.encode()) > CALLBACK:
+            yield from _line(f"{button.label}: `/{button.command}`")
+    if reply.footer:
+        yield ""
+        yield from _tagged("i", reply.footer)
+
+
+def _all_buttons(reply: Reply) -> Iterator[Button]:
+    for item in reply.items:
+        yield from item.buttons
+    yield from reply.all_buttons
+
+
+def _keyboard(reply: Reply) -> Iterator[tuple[Key, ...]]:
+    rows = [item.buttons for item in reply.items]
+    rows += [reply.buttons, reply.pages.buttons if reply.pages else ()]
+    for buttons in rows:
+        row = tuple(
+            Key(button.label[:LABEL], button.command)
+            for button in buttons
+            if len(button.command.encode()) <= CALLBACK
+        )
+        if row:
+            yield row
+
+
+def _messages(parts: Iterable[str]) -> Iterator[str]:
+    text = ""
+    for part in parts:
+        if text and _length(text) + 1 + _length(part) > CHARACTERS:
+            yield text
+            text = part
+        else:
+            text = f"{text}\n{part}" if text else part
+    if text.strip():
+        yield text
+
+
+def _line(line: str) -> Iterator[str]:
+    for piece in _pieces(line, CHARACTERS - 100):
+        yield _CODE.sub(r"<code>\1</code>", _html(piece, quote=False))
+
+
+def _tagged(tag: str, text: str) -> Iterator[str]:
+    for piece in _pieces(text, CHARACTERS - 100):
+        yield f"<{tag}>{_html(piece, quote=False)}</{tag}>"
+
+
+def _code(lines: Iterable[str]) -> Iterator[str]:
+    block: list[str] = []
+    size = 0
+    for whole in lines:
+        for line in _pieces(whole, 3000):
+            length = _length(_html(line, quote=False)) + 1
+            if block and size + length > 3500:
+                yield f"<pre>{chr(10).join(block)}</pre>"
+                block, size = [], 0
+            block.append(_html(line, quote=False))
+            size += length
+    if block:
+        yield f"<pre>{chr(10).join(block)}</pre>"
+
+
+def _pieces(text: str, limit: int) -> Iterator[str]:
+    """The text in pieces that stay within the limit once escaped."""
+    start = size = 0
+    for at, letter in enumerate(text):
+        length = _length(_html(letter, quote=False))
+        if size + length > limit:
+            yield text[start:at]
+            start, size = at, 0
+        size += length
+    yield text[start:]
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
