@@ -70,7 +70,7 @@ class Adjustment(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """One of the strongest parts of a score when an alert was raised: the rule, its tenths of a point, how many hits."""
+    """One of the strongest parts of a score when an alert was raised: the rule, its tenths of a point, its hits."""
 
     rule: str
     tenths: int
@@ -150,6 +150,9 @@ class Contact(msgspec.Struct, array_like=True, kw_only=True):
     merged: list[str] = msgspec.field(default_factory=list)  # ids of merges that were absorbed
     changes_at: Millis | None = None  # nothing changes before this moment without an event
     moved_to: str = ""  # a tombstone: the contact that this one was joined into
+    holds: list[str] = msgspec.field(default_factory=list)  # `while` scores that are true now
+    static: int = 0  # tenths of the score that do not age: whole hits, `while` scores, adjustments
+    former: dict[str, list[tuple[Millis, Value]]] = msgspec.field(default_factory=dict)  # see `rules.attribute`
 
     @property
     def score(self) -> float:

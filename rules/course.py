@@ -1,0 +1,73 @@
+"""A decision under way: the contact, the plan, the facts, and what is still to be settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from rules.contact import Contact, Event, Millis
+from rules.decision import Decision, Mishap
+from rules.expression import EVALUATION_FAULTS, fault
+from rules.facts import facts_now
+from rules.history import History
+from rules.moment import zone
+from rules.plan import Occasion, Plan
+
+__all__ = ["EVALUATION_FAULTS", "Course"]
+
+
+@dataclass(slots=True, eq=False)
+class Course:
+    """What the parts of one decision share. `muted`: no trigger fires."""
+
+    contact: Contact
+    plan: Plan
+    now: Millis
+    entry_id: str
+    timezone: str
+    decision: Decision = field(default_factory=Decision)
+    muted: bool = False
+    past: Sequence[Event] = ()
+    dirty: list[int] = field(default_factory=list)  # positions of nodes to settle, a heap
+    occasions: list[Occasion] = field(default_factory=list)
+    fired: set[str] = field(default_factory=set)
+    moments: list[Millis] = field(default_factory=list)  # when something evaluated may change by time alone
+    rescored: bool = False
+    _facts: dict[str, Any] | None = None
+    _where: tzinfo | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts at `now`, made when first asked for."""
+        facts = self._facts
+        if facts is None:
+            contact = self.contact
+            history = History(contact.index, self.plan.kept, self.now, contact.tail)
+            facts = self._facts = facts_now(contact, self.plan.book, self.now, history)
+        return facts
+
+    @property
+    def where(self) -> tzinfo:
+        """The contact's time zone."""
+        if self._where is None:
+            self._where = zone(self.contact.attributes.get("timezone"), self.timezone)
+        return self._where
+
+    def forget(self, attribute: str) -> None:
+        """An attribute, or the score, has changed: read it again."""
+        if self._facts is not None:
+            self._facts["contact"].clear()
+        if attribute == "timezone":
+            self._where = None
+
+    def reset(self) -> None:
+        """Much has changed: make the facts anew."""
+        self._facts = None
+        self._where = None
+
+    def mishap(self, rule: str, problem: Exception) -> None:
+        """Note that an expression met an error: it does not match."""
+        error = fault(problem)
+        self.decision.mishaps.append(Mishap(rule=rule, kind=error.kind, symbol=error.symbol))

@@ -1,0 +1,88 @@
+"""Hits and indexes worked out again from a contact's history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from rules.contact import Contact, Event, Millis, TimedIndex
+from rules.course import EVALUATION_FAULTS, Course
+from rules.facts import EventFacts, facts_at
+from rules.history import History, add_all, add_to_index, by_time, carry_over
+from rules.plan import Hit
+from rules.score import static_tenths
+
+__all__ = ["rebuild", "rehit"]
+
+
+def rebuild(course: Course, past: Sequence[Event]) -> None:
+    """Work out indexes, hits and the whole points of a contact under the course's rulebook.
+
+    `past` are the events of its stored chunks. What lies further back than the history keeps its last result.
+    """
+    contact, plan = course.contact, course.plan
+    events = by_time([*past, *contact.tail])
+    index = carry_over(contact.index, plan.kept, events)
+    _replay(course, events, index, plan.hits.values())
+    contact.index = index
+    contact.holds = [name for name in contact.holds if name in plan.book.scores and name not in plan.hits]
+    contact.static = static_tenths(contact, plan, course.where)
+
+
+def rehit(course: Course, hits: Collection[Hit]) -> None:
+    """Work out again the hits of rules that look back, after a late event; the indexes are right already."""
+    contact, plan = course.contact, course.plan
+    events = by_time([*course.past, *contact.tail])
+    _replay(course, events, carry_over(contact.index, plan.kept, events), hits)
+    contact.static = static_tenths(contact, plan, course.where)
+
+
+def _replay(course: Course, events: Sequence[Event], index: dict[str, TimedIndex], hits: Collection[Hit]) -> None:
+    contact, plan = course.contact, course.plan
+    by_event: dict[str, list[Hit]] = {}
+    found: dict[str, list[Millis]] = {}
+    for hit in hits:
+        by_event.setdefault(hit.event, []).append(hit)
+        found[hit.name] = []
+    if not any(hit.run is not None for hit in hits):
+        add_all(index, plan.specs, events)
+        for event in events:
+            for hit in by_event.get(event.name, ()):
+                found[hit.name].append(event.time)
+    else:
+        for event in events:
+            specs = plan.specs.get(event.name)
+            if specs:
+                add_to_index(index, specs, event)
+            concerned = by_event.get(event.name)
+            if concerned:
+                _evaluate(course, event, concerned, index, found)
+    _replace_hits(contact, events, found)
+
+
+def _evaluate(
+    course: Course, event: Event, hits: list[Hit], index: dict[str, TimedIndex], found: dict[str, list[Millis]]
+) -> None:
+    shown = EventFacts(event)
+    history = History(index, course.plan.kept, event.time)
+    facts = facts_at(course.contact, course.plan.book, event, shown, history)
+    for hit in hits:
+        try:
+            if hit.run is None or hit.run(facts):
+                found[hit.name].append(event.time)
+        except EVALUATION_FAULTS as problem:
+            course.mishap(hit.name, problem)
+
+
+def _replace_hits(contact: Contact, events: Sequence[Event], found: dict[str, list[Millis]]) -> None:
+    """Put new results in the place of those of the same events; hits of events that are gone stay."""
+    known = {event.time for event in events}
+    for name in {*found, *contact.hits}:
+        old = [time for time in contact.hits.get(name, ()) if time not in known]
+        if name not in found:
+            new = old
+        else:
+            new = sorted([*old, *found[name]]) if old else found[name]
+        if new:
+            contact.hits[name] = new
+        else:
+            contact.hits.pop(name, None)

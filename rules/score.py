@@ -1,0 +1,236 @@
+"""The score: hits of `on` rules, `while` rules that hold, adjustments; in tenths of a point.
+
+A contact keeps the times of all events that met a rule's event and `when`. Which of them count follows from consent
+and `at most` whenever it is asked, so that a new cap, price or consent re-prices the past.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort_right
+from collections.abc import Sequence
+from datetime import tzinfo
+from math import fsum, log2
+from typing import Any
+
+from rules.consent import consented, consented_at
+from rules.contact import Contact, Event, Millis
+from rules.course import EVALUATION_FAULTS, Course
+from rules.facts import EventFacts, facts_at
+from rules.history import History
+from rules.moment import calendar_period, zone
+from rules.plan import EventPlan, Hit, Plan, plan_of
+from rules.rulebook import AtMost, Duration, Rulebook
+
+__all__ = ["add_hits", "counted", "highest_score", "points", "rescore", "score_at", "score_moment", "static_tenths"]
+
+
+def within(at_most: AtMost, times: Sequence[Millis], where: tzinfo) -> list[Millis]:
+    """The times, in order, that a cap lets count."""
+    number, per = at_most.number, at_most.per
+    if per == "ever":
+        return list(times[:number])
+    kept: list[Millis] = []
+    if isinstance(per, Duration):
+        length = per.milliseconds
+        for time in times:
+            if len(kept) < number or kept[-number] <= time - length:
+                kept.append(time)
+        return kept if number else []
+    period, used = None, 0
+    for time in times:
+        this = calendar_period(time, per, where)
+        if this != period:
+            period, used = this, 0
+        if used < number:
+            used += 1
+            kept.append(time)
+    return kept
+
+
+def counted(contact: Contact, hit: Hit, where: tzinfo) -> list[Millis]:
+    """The times of a rule's hits that count: with consent at the event and now, under its cap."""
+    times: list[Millis] = contact.hits.get(hit.name, [])
+    if hit.purpose is not None:
+        if not times or not consented(contact, hit.purpose):
+            return []
+        times = [time for time in times if consented_at(contact, hit.purpose, time)]
+    return times if hit.at_most is None else within(hit.at_most, times, where)
+
+
+def points(hit: Hit, times: Sequence[Millis], now: Millis) -> float:
+    """The tenths of a point that counted hits are worth now."""
+    if hit.halves:
+        return hit.tenths * fsum(2.0 ** (min(time - now, 0) / hit.halves) for time in times)
+    if hit.lasts:
+        return float(hit.tenths * (len(times) - bisect_right(times, now - hit.lasts)))
+    return float(hit.tenths * len(times))
+
+
+def static_tenths(contact: Contact, plan: Plan, where: tzinfo) -> int:
+    """The tenths of a score that do not age, worked out in full."""
+    total = sum(adjustment.tenths for adjustment in contact.adjustments)
+    for name in contact.holds:
+        total += plan.book.scores[name].tenths if name in plan.book.scores else 0
+    for name in contact.hits:
+        hit = plan.hits.get(name)
+        if hit is not None and not hit.ages:
+            total += hit.tenths * len(counted(contact, hit, where))
+    return total
+
+
+def ageing_tenths(contact: Contact, plan: Plan, where: tzinfo, now: Millis) -> float:
+    """The tenths of a score that age, as they are now."""
+    hits = contact.hits
+    return fsum(points(hit, counted(contact, hit, where), now) for hit in plan.ageing if hit.name in hits)
+
+
+def rescore(course: Course) -> bool:
+    """Bring the score up to date; True when it changed."""
+    contact, plan = course.contact, course.plan
+    course.rescored = True
+    tenths = contact.static
+    if plan.ageing:
+        tenths = round(tenths + ageing_tenths(contact, plan, course.where, course.now))
+    if tenths == contact.tenths:
+        return False
+    contact.tenths = tenths
+    course.decision.score_changed = True
+    course.forget("score")
+    return True
+
+
+def score_at(contact: Contact, book: Rulebook, now: Millis, timezone: str = "UTC") -> int:
+    """The score at a moment at or after the last decision, in tenths of a point, ageing included."""
+    plan = plan_of(book)
+    if not plan.ageing:
+        return contact.tenths
+    where = zone(contact.attributes.get("timezone"), timezone)
+    return round(contact.static + ageing_tenths(contact, plan, where, now))
+
+
+def highest_score(contact: Contact, book: Rulebook, now: Millis, timezone: str = "UTC") -> int:
+    """An upper bound, in tenths, of the score from `now` until the contact's next entry: negative parts may fade."""
+    plan = plan_of(book)
+    if not plan.ageing:
+        return contact.tenths
+    where = zone(contact.attributes.get("timezone"), timezone)
+    rising = fsum(
+        points(hit, counted(contact, hit, where), now)
+        for hit in plan.ageing
+        if hit.tenths > 0 and hit.name in contact.hits
+    )
+    return max(contact.tenths, int(contact.static + rising + 1))
+
+
+def add_hits(course: Course, concerned: EventPlan, event: Event, shown: EventFacts, late: bool) -> None:
+    """Evaluate the `on` scores of an event and keep its time with those that it meets.
+
+    Where the event is late, rules that look back are left to `rules.replay`.
+    """
+    contact, time = course.contact, event.time
+    facts: dict[str, Any] = {"event": shown}
+    then = facts
+    if concerned.conditional:
+        history = History(contact.index, course.plan.kept, time, contact.tail)
+        then = facts_at(contact, course.plan.book, event, shown, history)
+    hits, matched = contact.hits, course.decision.matched
+    for hit in concerned.hits:
+        run = hit.run
+        if run is not None:
+            if late and hit.looks_back:
+                continue
+            try:
+                if not run(facts if hit.plain else then):
+                    continue
+            except EVALUATION_FAULTS as problem:
+                course.mishap(hit.name, problem)
+                continue
+        matched.append(hit.name)
+        times = hits.get(hit.name)
+        if hit.ages:
+            _keep(hits, hit.name, times, time)
+        elif hit.at_most is None and (
+            hit.purpose is None or (consented(contact, hit.purpose) and consented_at(contact, hit.purpose, time))
+        ):
+            _keep(hits, hit.name, times, time)
+            contact.static += hit.tenths
+        else:
+            before = _worth(course, hit, time)
+            _keep(hits, hit.name, times, time)
+            contact.static += hit.tenths * (_worth(course, hit, time) - before)
+    if matched:
+        course.dirty.append(course.plan.score)
+
+
+def _keep(hits: dict[str, list[Millis]], name: str, times: list[Millis] | None, time: Millis) -> None:
+    if times is None:
+        hits[name] = [time]
+    elif time >= times[-1]:
+        times.append(time)
+    else:
+        insort_right(times, time)
+
+
+def _worth(course: Course, hit: Hit, time: Millis) -> int:
+    """How many hits count, among those that one more at `time` can change."""
+    contact, at_most = course.contact, hit.at_most
+    if at_most is None or at_most.per == "ever" or isinstance(at_most.per, Duration) or hit.purpose is not None:
+        return len(counted(contact, hit, course.where))
+    period = calendar_period(time, at_most.per, course.where)
+    times = contact.hits.get(hit.name, [])
+    used, place = 0, len(times)
+    while place and used < at_most.number:
+        place -= 1
+        this = calendar_period(times[place], at_most.per, course.where)
+        if this < period:
+            break
+        used += this == period
+    return used
+
+
+def score_moment(course: Course) -> Millis | None:
+    """The next moment before which no segment that reads the score can change through ageing; None if never.
+
+    The falling (positive) and rising (negative) parts are bounded apart: within a time t, a part that halves every D
+    loses at most 1 - 2^(-t/D) of itself.
+    """
+    contact, plan, now = course.contact, course.plan, course.now
+    falling, rising, total = 0.0, 0.0, float(contact.static)
+    fastest, soonest = 0, None
+    for hit in plan.ageing:
+        times = counted(contact, hit, course.where) if hit.name in contact.hits else []
+        worth = points(hit, times, now)
+        if not worth:
+            continue
+        total += worth
+        if hit.halves:
+            falling += max(worth, 0.0)
+            rising -= min(worth, 0.0)
+            fastest = min(fastest or hit.halves, hit.halves)
+        else:
+            end = times[bisect_right(times, now - hit.lasts)] + hit.lasts
+            soonest = end if soonest is None else min(soonest, end)
+    low, high = _stretch(contact.tenths, plan.thresholds)
+    moments = [] if soonest is None else [soonest]
+    for part, slack in ((falling, total - low), (rising, high - total)):
+        if part and slack < part:
+            after = int(fastest * log2(part / (part - slack))) if slack > 0 else 0
+            moments.append(now + max(after, 1000 if falling and rising else 1))
+    return min(moments, default=None)
+
+
+def _stretch(tenths: int, thresholds: tuple[float, ...] | None) -> tuple[float, float]:
+    """Between which exact scores no comparison with a threshold changes, given the rounded score."""
+    if thresholds is None:
+        return tenths - 0.5, tenths + 0.5
+    low, high = float("-inf"), float("inf")
+    for threshold in thresholds:
+        floor = threshold // 1
+        ceiling = -(-threshold // 1)
+        if threshold < tenths:
+            low = max(low, floor + 0.5)
+        elif threshold > tenths:
+            high = min(high, ceiling - 0.5)
+        else:
+            return tenths - 0.5, tenths + 0.5
+    return low, high
