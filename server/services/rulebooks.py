@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-from rules.check import not_run_yet
 
 from rules import RuleErrors, parse_rulebook
+from rules.check import not_run_yet
 from rules.errors import Problem
 from rules.rulebook import Rulebook
 from server.errors import FieldError, Forbidden, Invalid, NotFound
@@ -15,7 +15,7 @@ from server.model.actor import Actor
 from server.store.rulebooks import RulebookVersion
 from server.store.store import Store
 
-__all__ = ["Checked", "Rulebooks", "WrongRulebook"]
+__all__ = ["Checked", "Rulebooks", "WrongRulebook", "check"]
 
 _FRESH = 0.25  # seconds for which a version number read from Redis is taken as current
 _LARGEST = 1_000_000  # characters
@@ -90,6 +90,12 @@ class Rulebooks:
         version = await self._store.rulebooks.publish(text, author=author, comment=comment[:500], base=base)
         self._asked = -_FRESH
         return version
+
+    async def rollback(self, actor: Actor, number: int) -> RulebookVersion:
+        """Publish the text of an earlier version again, as a new version; raises as `publish` does, and `NotFound`."""
+        earlier = await self.version(number)
+        base = await self._store.rulebooks.current_version()
+        return await self.publish(actor, earlier.text, base=base, comment=f"rollback to {number}")
 
     async def current(self) -> RulebookVersion:
         """The published version; raises `NotFound` before the first."""
