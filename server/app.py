@@ -17,9 +17,14 @@ __all__ = ["create_app"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-def create_app(services: Services, *, public_url: str = "", lifespan: Sequence[Lifespan] = ()) -> Litestar:
-    """The application on these services."""
-    ingest = IngestRoutes(services.ingest, services.sources, public_url=public_url)
+def create_app(
+    services: Services, *, public_url: str = "", body_seconds: float = 10.0, lifespan: Sequence[Lifespan] = ()
+) -> Litestar:
+    """The application on these services.
+
+    `public_url` is where browsers reach it; `body_seconds` is how long a request's body may take.
+    """
+    ingest = IngestRoutes(services.ingest, services.sources, public_url=public_url, seconds=body_seconds)
     return Litestar(
         route_handlers=[*ingest.handlers()],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -13,12 +13,12 @@ from litestar.types import Receive, Scope, Send
 
 from server.api.guard import BATCH_LIMIT, EVENT_LIMIT, JSON, PLAIN, Head, Limits, read_body
 from server.api.problems import MEDIA_TYPE, Refused, problem_of
-from server.api.strict import Broken, decode_batch, decode_object
 from server.errors import NotFound, Unauthorized
 from server.model.source import Source
 from server.services.ingest import Incoming, Ingest, Rejection
 from server.services.rates import TooFast
 from server.services.sources import Sources
+from server.services.strict import Broken, decode_batch, decode_object
 
 __all__ = ["BATCH_PATHS", "EVENT_PATHS", "SETTINGS_PATH", "IngestRoutes"]
 

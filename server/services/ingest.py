@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rules.entry import Entry
-from server.errors import FieldError, Invalid, Unavailable
+from server.errors import FieldError, Forbidden, Invalid, Unavailable
 from server.model.source import Source
 from server.ports import Clock
 from server.services.calls import Arrival, Call, moment_of, read_call
@@ -48,7 +48,9 @@ class Ingest:
         self._rejected = Rejected(store.redis, store.seal)
 
     async def one(self, source: Source, kind: str, event: Incoming) -> None:
-        """Take one event. Raises `Invalid` (and keeps it for inspection), `TooFast`, `Unavailable`."""
+        """Take one event. Raises `Invalid` (and keeps it for inspection), `Forbidden`, `TooFast`, `Unavailable`."""
+        if kind == "alias" and source.kind == "browser":
+            raise Forbidden("a browser source may not alias; use a server source", code="browser_alias")
         rejections = await self._take(source, kind, [event], self._arrival(source, {}))
         if rejections:
             raise Invalid("the event is not valid", rejections[0].errors, code="bad_event")

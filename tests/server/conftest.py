@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
+import uvicorn
 
 from rules.entry import Entry
+from server.api.protocol import Protocol
 from server.app import create_app
 from server.services.consents import Consents
 from server.services.ingest import Ingest
@@ -49,6 +52,27 @@ class ServerServices:
 @pytest.fixture
 async def services(store: Store, clock: FakeClock) -> ServerServices:
     return ServerServices(store, clock)
+
+
+@pytest.fixture
+async def socket_url(services: ServerServices) -> AsyncIterator[str]:
+    """The application behind a real uvicorn on a free port of this machine; bodies may take half a second."""
+    config = uvicorn.Config(
+        create_app(services, body_seconds=0.5),
+        host="127.0.0.1",
+        port=0,
+        http=Protocol,
+        log_config=None,
+        lifespan="off",
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await running
 
 
 @pytest.fixture

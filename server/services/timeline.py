@@ -1,0 +1,81 @@
+"""What happened to a contact, as one list: events, consents, points by hand, lists and segments entered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from rules.contact import Contact, Event, Millis
+from server.errors import FieldError, Invalid
+from server.model.consent import ConsentRecord
+
+__all__ = ["TimelineEntry", "TimelinePage", "page_of", "timeline_of"]
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened. `kind` is "event", "consent", "points", "list" or "segment"."""
+
+    time: datetime
+    kind: str
+    name: str
+    properties: dict[str, Any]
+
+
+class TimelinePage(msgspec.Struct, frozen=True):
+    """Some of it, newest first, and the cursor of the next page (None: there is none)."""
+
+    entries: list[TimelineEntry]
+    next: str | None
+
+
+def timeline_of(
+    contact: Contact, events: Sequence[Event], ledger: Sequence[ConsentRecord]
+) -> list[tuple[Millis, TimelineEntry]]:
+    """Everything, newest first; of one millisecond what came last is first."""
+    found = [_entry(event.time, "event", event.name, event.properties) for event in events]
+    for record in ledger:
+        told = {"action": record.action, "status": record.status, "source": record.source}
+        found.append(_entry(record.time, "consent", record.purpose, told))
+    for points in contact.adjustments:
+        told = {"points": points.tenths / 10, "by": points.by, "reason": points.reason}
+        found.append(_entry(points.time, "points", points.reason or points.by, told))
+    for name, since in contact.lists.items():
+        found.append(_entry(since, "list", name, {}))
+    for name, membership in contact.segments.items():
+        found.append(_entry(membership.entered, "segment", name, {"version": membership.version}))
+    return sorted(reversed(found), key=lambda each: -each[0])
+
+
+def page_of(timeline: Sequence[tuple[Millis, TimelineEntry]], cursor: str | None, limit: int) -> TimelinePage:
+    """A page of it. A cursor is the time of the last entry given and how many of that time were given.
+
+    So pages stay in step while new events come in before them.
+    """
+    start = 0
+    if cursor is not None:
+        time, given = _place(cursor)
+        start = next((at for at, (when, _) in enumerate(timeline) if when <= time), len(timeline))
+        start += min(given, sum(1 for when, _ in timeline if when == time))
+    some = timeline[start : start + limit]
+    if start + limit >= len(timeline) or not some:
+        return TimelinePage([entry for _, entry in some], None)
+    last = some[-1][0]
+    given = sum(1 for when, _ in timeline[: start + limit] if when == last)
+    return TimelinePage([entry for _, entry in some], f"{last}.{given}")
+
+
+def _place(cursor: str) -> tuple[Millis, int]:
+    time, _, given = cursor.partition(".")
+    try:
+        return int(time), int(given)
+    except ValueError:
+        wrong = FieldError("cursor", "take it from `next` of the page before")
+        raise Invalid("the cursor is not one of ours", [wrong], code="bad_cursor") from None
+
+
+def _entry(time: Millis, kind: str, name: str, properties: dict[str, Any]) -> tuple[Millis, TimelineEntry]:
+    moment = datetime.fromtimestamp(time / 1000, UTC)
+    return time, TimelineEntry(time=moment, kind=kind, name=name, properties=properties)
