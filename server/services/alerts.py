@@ -15,6 +15,7 @@ from server.model.card import Card, CardReason
 from server.ports import Clock
 from server.services.access import may, require
 from server.services.rulebooks import Rulebooks
+from server.store.coalesce import Coalescer
 from server.store.store import Store
 
 __all__ = ["AlertPage", "Alerts", "Names"]
@@ -47,6 +48,7 @@ class Alerts:
         self._clock = clock
         self._rulebooks = rulebooks
         self._names = names
+        self._contacts = Coalescer(store.contacts.load_many, limit=200, parallel=2)
 
     async def listing(
         self,
@@ -114,7 +116,9 @@ class Alerts:
 
     async def card(self, alert: Alert) -> Card:
         """What an alert's card shows: personal attributes only where the rulebook lets alerts show them."""
-        contact = await self._store.contacts.load(alert.contact)
+        [contact] = await self._contacts([alert.contact])
+        if contact is not None and contact.moved_to:
+            contact = await self._store.contacts.load(contact.moved_to)
         book = await self._rulebooks.live()
         return Card(
             alert=alert.id,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeAlias
 
 import structlog
@@ -146,14 +147,13 @@ class Deliveries:
         """Bring one card up to date; whatever goes wrong with it concerns no other."""
         try:
             return await self._bring(card)
-        except Unavailable:
-            log.warning("card left to a later courier", alert=card.alert_id, platform=card.place.platform)
+        except Unavailable:  # before anything was sent
+            return await self._finish(card, _known(card), again=self._clock.now())
         except Exception as error:
             log.exception("card failed", alert=card.alert_id, platform=card.place.platform)
             before = _known(card)
             after, again = self._outcome(before, 0, _Shown(before.reference, ChannelDown(type(error).__name__)))
             return await self._finish(card, after, again=again)
-        return {}
 
     async def _bring(self, card: TakenCard) -> Moments:
         home = alert_partition(card.alert_id, self._store.partitions)
@@ -188,7 +188,8 @@ class Deliveries:
         shown = await self._show(channel, card, before, face)
         after, again = self._outcome(before, alert.revision, shown)
         if isinstance(shown.error, ChannelBusy) and again is not None:
-            await self._pacing.hold(card.place, editing=editing, now=self._clock.now(), moment=again)
+            with suppress(Unavailable):
+                await self._pacing.hold(card.place, editing=editing, now=self._clock.now(), moment=again)
         if shown.error is not None:
             log.warning(
                 "card not delivered", alert=alert.id, platform=card.place.platform, state=after.state,
@@ -242,14 +243,15 @@ class Deliveries:
         return replace(before, state="failed", reason=reason, not_before=0, slot=0, updated=self._clock.now())
 
     async def _finish(self, card: TakenCard, after: Delivery | None, *, again: Millis | None = None) -> Moments:
-        """Write the outcome down, trying while the card is ours: a lost outcome would repeat the card."""
+        """Write the outcome down, trying for as long as the card is ours: a lost outcome would repeat the card."""
         while True:
             try:
                 moment = await self._outbox.finish(card, after, self._clock.now(), again=again)
                 return {} if moment is None else {card.partition: moment}
             except Unavailable:
                 if self._clock.now() + 300 > card.until:
-                    raise
+                    log.warning("card left to a later courier", alert=card.alert_id, platform=card.place.platform)
+                    return {}
                 await asyncio.sleep(0.2)
 
 

@@ -8,13 +8,14 @@ again, at any time; so a change during a send is not lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from rules.contact import Alert, Millis
 from server.model.delivery import Delivery, Place, TakenCard
 from server.store import keys
+from server.store.coalesce import Coalescer
 from server.store.codec import SealError
 from server.store.faults import redis_needed
 from server.store.scripts import script
@@ -22,7 +23,8 @@ from server.store.scripts import script
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from server.store.codec import Sealer
+    from server.store.coalesce import Coalescer
+from server.store.codec import Sealer
 
 __all__ = ["Outbox"]
 
@@ -40,7 +42,7 @@ class Outbox:
         self._redis = redis
         self._seal = seal
         self._take = script("card_take")
-        self._finish = script("card_finish")
+        self._finish = Coalescer(self._finish_each, limit=200, parallel=2)
 
     async def add(self, partition: int, alert_id: str, places: Iterable[Place], at: Millis) -> None:
         """Make an alert's cards due. (The engine does the same within its commit.)"""
@@ -89,26 +91,27 @@ class Outbox:
         Returns when it is due again, sooner than asked where the alert has changed meanwhile; None where it is not,
         or where the card was taken over by another courier: then nothing is written.
         """
+        names = [
+            keys.due(card.partition),
+            keys.sending(card.partition),
+            keys.card(card.partition, card.alert_id),
+            keys.undelivered(card.partition),
+        ]
+        arguments = [
+            _member(card.alert_id, card.place),
+            card.until,
+            str(card.place),
+            b"" if delivery is None else self._seal.encode("card", delivery),
+            "" if again is None else again,
+            now,
+            int(delivery is not None and delivery.state == "failed"),
+        ]
         with redis_needed():
-            moment = await self._finish(
-                self._redis,
-                [
-                    keys.due(card.partition),
-                    keys.sending(card.partition),
-                    keys.card(card.partition, card.alert_id),
-                    keys.undelivered(card.partition),
-                ],
-                [
-                    _member(card.alert_id, card.place),
-                    card.until,
-                    str(card.place),
-                    b"" if delivery is None else self._seal.encode("card", delivery),
-                    "" if again is None else again,
-                    now,
-                    int(delivery is not None and delivery.state == "failed"),
-                ],
-            )
+            [moment] = await self._finish([(names, arguments)])
         return int(moment) if moment > 0 else None
+
+    async def _finish_each(self, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
+        return await script("card_finish").each(self._redis, calls)
 
     async def next_due(self, partitions: Iterable[int]) -> dict[int, Millis]:
         """When each partition must be looked at next: at its first due card, or where a courier's time ends."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rules.contact import Millis
 from server.store import keys
+from server.store.coalesce import Coalescer
 from server.store.faults import redis_needed
 from server.store.scripts import script
 
@@ -31,20 +32,24 @@ class Pace:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._reserve = script("pace_reserve")
+        self._reserve = Coalescer(self._reserve_each, limit=200, parallel=2)
         self._hold = script("pace_hold")
 
     async def reserve(self, platform: str, limits: Sequence[Limit], now: Millis) -> Millis:
         """Reserve the next free moment, `now` or later. Raises `Unavailable`."""
         named = [keys.pace(platform, limit.name) for limit in limits]
         with redis_needed():
-            return int(await self._reserve(self._redis, named, [now, *_numbers(limits)]))
+            [moment] = await self._reserve([(named, [now, *_numbers(limits)])])
+        return moment
 
     async def hold(self, platform: str, limits: Sequence[Limit], now: Millis, moment: Millis) -> None:
         """Let nothing through before a moment."""
         named = [keys.pace(platform, limit.name) for limit in limits]
         with redis_needed():
             await self._hold(self._redis, named, [now, moment, *_numbers(limits)])
+
+    async def _reserve_each(self, calls: list[tuple[list[str], list[Any]]]) -> list[Millis]:
+        return [int(moment) for moment in await script("pace_reserve").each(self._redis, calls)]
 
 
 def _numbers(limits: Sequence[Limit]) -> Iterator[int]:

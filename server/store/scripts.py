@@ -29,6 +29,21 @@ class Script:
         except NoScriptError:
             return await redis.execute_command("EVAL", self.text, len(keys), *keys, *arguments)
 
+    async def each(self, redis: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+        """Run it once for each pair of keys and arguments, in order and in one round trip; the answers."""
+        if len(calls) == 1:
+            return [await self(redis, *calls[0])]
+        async with redis.pipeline(transaction=False) as pipe:
+            for keys, arguments in calls:
+                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *arguments)
+            answers: list[Any] = await pipe.execute(raise_on_error=False)
+        for index, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):
+                answers[index] = await self(redis, *calls[index])
+            elif isinstance(answer, Exception):
+                raise answer
+        return answers
+
 
 @cache
 def script(name: str) -> Script:
