@@ -24,11 +24,30 @@ from rules.drafts import Draft, draft_of
 from rules.errors import Problem, RuleErrors
 from rules.reactions import read_trigger
 from rules.reading import Desk, Known, Reader
-from rules.rulebook import Attribute, QuietHours, Rulebook, Statement
+from rules.rulebook import (
+    AddToList,
+    AlertTeam,
+    Attribute,
+    Digest,
+    Goal,
+    Limit,
+    OnConsent,
+    OnEnter,
+    OnEvent,
+    OnLeave,
+    OnList,
+    QuietHours,
+    RemoveFromList,
+    Rulebook,
+    Scenario,
+    Statement,
+    Team,
+    Trigger,
+)
 from rules.steps import read_digest, read_scenario
-from rules.syntax import cut
+from rules.syntax import cut, excerpt_at
 
-__all__ = ["Known", "parse_rulebook"]
+__all__ = ["Known", "not_run_yet", "parse_rulebook"]
 
 _SINGLE: Mapping[str, Callable[[Reader], Statement]] = {
     "attribute": read_attribute,
@@ -93,7 +112,7 @@ def _build(desk: Desk, text: str, drafts: list[Draft]) -> Rulebook:
     found: dict[int, Statement] = {}
     for draft in drafts:
         if draft.kind == "attribute" and draft.name is not None:
-            attribute = cast(Attribute, read_attribute(draft.header)) if draft.header else None
+            attribute = read_attribute(draft.header) if draft.header else None
             unread = Attribute(name=draft.name, type=cast(Any, "any"))
             desk.attributes.setdefault(draft.name, attribute or unread)
             if attribute is not None:
@@ -142,3 +161,34 @@ def _check_cycles(desk: Desk, book: Rulebook, drafts: list[Draft]) -> None:
             arguments={"kind": kind, "name": name, "chain": chain},
         )  # fmt: skip
         desk.report(line, named.start() if named else 0, problem)
+
+
+def not_run_yet(book: Rulebook) -> list[Problem]:
+    """What a checked rulebook asks for that this version does not run: publishing refuses it, one problem a place."""
+    found: list[Problem] = []
+
+    def refuse(line: int, what: str) -> None:
+        message = f"{what} are checked but not run by this version: take them out to publish"
+        problem = Problem(line=line, column=1, message=message, code="not run yet", arguments={"what": what})
+        found.append(excerpt_at(book.text.split("\n"), problem))
+
+    for record in book.statements():
+        match record:
+            case Scenario() | Digest() | Limit() | QuietHours() | Goal():
+                refuse(record.line, _PLURALS[type(record)])
+            case Trigger(occasion=occasion, actions=actions):
+                if not isinstance(occasion, OnEvent | OnEnter | OnLeave | OnList | OnConsent):
+                    refuse(record.line, "dated, broadcast and feed triggers")
+                for action in actions:
+                    if not isinstance(action, AlertTeam | AddToList | RemoveFromList):
+                        refuse(action.line, "actions other than alert, add to list and remove from list")
+                    elif isinstance(action, AlertTeam) and action.claim_within is not None:
+                        refuse(action.line, "alerts with `claim within`")
+            case Team(targets=targets) if any(target.platform == "email" for target in targets):
+                refuse(record.line, "alerts by e-mail")
+    return found
+
+
+_PLURALS: dict[type, str] = {
+    Scenario: "scenarios", Digest: "digests", Limit: "limits", QuietHours: "quiet hours", Goal: "goals"
+}  # fmt: skip

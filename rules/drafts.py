@@ -40,7 +40,9 @@ def draft_of(desk: Desk, statement: Statement) -> Draft | None:
         if header.number not in desk.cut.broken:
             _report_stranger(desk, header)
         return None
-    language, tree, mistake = _parse_header(header, heads)
+    language, tree, mistake = _parse_header(header, heads, desk.language)
+    if len(heads) == 1:
+        desk.language = language
     kind = heads[language]
     broken = header.number in desk.cut.broken
     if mistake is not None and not broken:
@@ -56,12 +58,14 @@ def draft_of(desk: Desk, statement: Statement) -> Draft | None:
     )
 
 
-def _parse_header(header: Line, heads: dict[Language, str]) -> tuple[Language, Tree[Token] | None, LineError | None]:
-    """Parse in the language of the keyword; where both have it, in the one that gets further."""
+def _parse_header(
+    header: Line, heads: dict[Language, str], usual: Language
+) -> tuple[Language, Tree[Token] | None, LineError | None]:
+    """Parse in the language of the keyword; where both have it, in the usual one, else in the one that gets further."""
     furthest: tuple[Language, LineError] | None = None
-    for language, kind in heads.items():
+    for language in sorted(heads, key=lambda one: one != usual):
         try:
-            return language, parse_line(header.text, HEADS[kind], language), None
+            return language, parse_line(header.text, HEADS[heads[language]], language), None
         except LineError as error:
             if furthest is None or error.offset > furthest[1].offset:
                 furthest = language, error

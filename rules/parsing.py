@@ -8,7 +8,7 @@ import unicodedata
 from importlib import resources
 
 import msgspec
-from lark import Lark, Tree
+from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from rules.near import nearest
@@ -63,11 +63,11 @@ def grammar_text() -> str:
     return (resources.files("rules") / "grammar.lark").read_text(encoding="utf-8")
 
 
-def parse_line(text: str, rule: str, language: Language) -> Tree[str]:
+def parse_line(text: str, rule: str, language: Language) -> Tree[Token]:
     """Parse one logical line as a rule of the grammar. Raises LineError."""
     grammar = _grammar(language)
     try:
-        return grammar.lark.parse(text, start=rule)  # type: ignore[return-value]
+        return grammar.lark.parse(text, start=rule)
     except UnexpectedInput as error:
         raise _line_error(text, error, grammar, language) from None
 
@@ -138,7 +138,26 @@ def _line_error(text: str, error: UnexpectedInput, grammar: _Grammar, language: 
     suggestion = _meant(found, text[offset:], keywords, "NAME" in names, language)
     if "POINTS" in names and found[:1].isdigit():
         suggestion = f"+{found}"
+    if suggestion is None and (misspelt := _misspelt_phrase(text, offset, grammar)):
+        start, said, meant = misspelt
+        return LineError(start, len(said), said, (), meant)
     return LineError(offset, max(len(found), 1), found, (*keywords, *nouns), suggestion)
+
+
+def _misspelt_phrase(text: str, offset: int, grammar: _Grammar) -> tuple[int, str, str] | None:
+    """A keyword of several words that was misspelt around an offset: where, what is written, what was meant."""
+    words = list(re.finditer(r"[^\W\d_]+(?:[-/][^\W\d_]+)*", text[: offset + 100]))
+    here = next((at for at, word in enumerate(words) if word.end() > offset), None)
+    if here is None:
+        return None
+    phrases = {form for forms in grammar.words.values() for form in forms if " " in form}
+    for start in range(max(here - 3, 0), here + 1):
+        for length in range(max(here - start + 1, 2), 5):
+            said = " ".join(text[words[start].start() : words[min(start + length, len(words)) - 1].end()].split())
+            meant = nearest(said, [phrase for phrase in phrases if phrase.count(" ") == length - 1])
+            if meant is not None and meant != said:
+                return words[start].start(), said, meant
+    return None
 
 
 def _word_at(text: str, offset: int) -> str:

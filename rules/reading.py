@@ -13,7 +13,7 @@ from rules.expression import Expression, compile_expression, rulebook_types
 from rules.near import nearest
 from rules.parsing import value_of
 from rules.rulebook import AtMost, Attribute, Condition, Duration
-from rules.syntax import Cut, Line, excerpt_at, unquote
+from rules.syntax import Cut, Line, excerpt_at, tidy, unquote
 from rules.words import Language
 
 __all__ = ["Desk", "Facts", "Known", "Reader"]
@@ -58,6 +58,7 @@ class Desk(msgspec.Struct, kw_only=True):
     names: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)  # kind → name → line
     attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
     conditions: list[tuple[Line, int, Condition]] = msgspec.field(default_factory=list)
+    language: Language = "en"  # of the statement before
     types: dict[Facts, Any] = msgspec.field(default_factory=dict)
 
     def types_of(self, facts: Facts) -> Any:
@@ -104,7 +105,7 @@ class Reader(msgspec.Struct, frozen=True):
         self, node: Node | tuple[int, int], message: str, code: str, suggestion: str | None,
         arguments: dict[str, str], warning: bool,
     ) -> None:  # fmt: skip
-        offset, length = node if isinstance(node, tuple) and not isinstance(node, Token) else _span(cast(Node, node))
+        offset, length = node if isinstance(node, tuple) and not isinstance(node, Token) else _span(node)
         problem = Problem(
             line=1, column=1, length=length, message=message, code=code, suggestion=suggestion, arguments=arguments
         )
@@ -249,9 +250,9 @@ class Reader(msgspec.Struct, frozen=True):
         try:
             expression = compile_expression(text, self.desk.types_of(facts))
         except SyntaxProblem as error:
-            self.desk.report(self.line, start + error.problem.column - 1, error.problem)
+            self.desk.report(self.line, start + error.problem.column - 1, _explained(error.problem))
         line, column = self.line.place(start)
-        result = Condition(text=text, expression=expression, line=line, column=column)
+        result = Condition(text=tidy(text), expression=expression, line=line, column=column)
         if expression is not None:
             self._references(text, start, expression)
             self.desk.conditions.append((self.line, start, result))
@@ -260,8 +261,9 @@ class Reader(msgspec.Struct, frozen=True):
     def within(self, condition: Condition, part: str) -> tuple[int, int]:
         """Offset and length of a part of a condition that stands in this line, else of the whole."""
         start = next(offset for line, offset, one in self.desk.conditions if one is condition)
-        at = condition.text.find(part)
-        return (start + at, len(part)) if at >= 0 else (start, len(condition.text))
+        text = condition.expression.text
+        at = text.find(part)
+        return (start + at, len(part)) if at >= 0 else (start, len(text))
 
     def _references(self, text: str, start: int, expression: Expression) -> None:
         """Check the names of segments, lists, purposes and messages in an expression."""
@@ -288,6 +290,21 @@ class Reader(msgspec.Struct, frozen=True):
 
 
 _OWN_EVENTS = frozenset({"Email Sent", "Email Opened", "Email Link Clicked"})
+
+
+_OUT_OF_PLACE = {
+    "event": "there is no event here: only what happens on an event can read it",
+    "entry": "there is no entry here: only the steps and options of a scenario can read it",
+    "arrived": "nothing can have arrived here: only steps after a `wait for` can read it",
+}
+
+
+def _explained(problem: Problem) -> Problem:
+    """An unknown name that is known elsewhere: why it is not known here."""
+    name = problem.message.removeprefix("unknown name ")
+    if name in _OUT_OF_PLACE:
+        return msgspec.structs.replace(problem, message=_OUT_OF_PLACE[name], suggestion=None, code="out of place")
+    return problem
 
 
 def _span(node: Node) -> tuple[int, int]:

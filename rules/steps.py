@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -118,6 +118,7 @@ def _options(nodes: list[_Node], event: Facts, entry: Facts) -> Scenario:
         line = reader.line.number
         if node.what in ("key", "again_after") and getattr(found, node.what) is not None:
             reader.tell(_whole(reader), "this option stands twice", "twice")
+        change: dict[str, Any]
         match node.what:
             case "key":
                 change = {"key": reader.condition(reader.tokens("EXPR")[0], event)}
@@ -284,7 +285,7 @@ def _label(reader: Reader, scope: _Scope) -> str:
     found = reader.label
     if found is None:
         return ""
-    name = found.value[1:]
+    name = str(found)[1:]
     if name in scope.labels:
         reader.tell(found, f"the label @{name} stands twice", "duplicate", None, name=name)
     scope.labels.add(name)

@@ -14,7 +14,7 @@ import msgspec
 
 from rules.errors import Problem
 
-__all__ = ["Comment", "Cut", "Line", "Statement", "cut", "excerpt_at", "normalise", "quote", "unquote"]
+__all__ = ["Comment", "Cut", "Line", "Statement", "cut", "excerpt_at", "normalise", "quote", "tidy", "unquote"]
 
 MAXIMUM_TEXT = 1_000_000
 MAXIMUM_LINE = 16_000
@@ -23,6 +23,7 @@ MAXIMUM_DEPTH = 20
 
 _MARK = re.compile(r"""["'#]""")
 _QUOTED = re.compile(r"""(?s:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')""")
+_SPACED = re.compile(rf"({_QUOTED.pattern})|[ \t\u00a0\u202f]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
@@ -224,6 +225,11 @@ def excerpt_at(lines: list[str], problem: Problem) -> Problem:
 def quote(text: str) -> str:
     """A text as it is written in a rulebook."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def tidy(expression: str) -> str:
+    """An expression with single spaces outside its quotes, as it is after a line that went on."""
+    return _SPACED.sub(lambda found: found[1] or " ", expression)
 
 
 def unquote(written: str) -> str:

@@ -64,8 +64,9 @@ def _check_names(reader: Reader, token: Token, tree: nodes.Template, facts: Fact
     names += [name for name, there in (("event", facts.event), ("entry", facts.entry)) if there]
     for name in sorted(meta.find_undeclared_variables(tree) - set(names)):
         reader.tell(_place(token, name), f"unknown name {name}", "unknown name", nearest(name, names), name=name)
-    for read in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        _check_field(reader, token, read)
+    for read in tree.find_all(nodes.Expr):
+        if isinstance(read, nodes.Getattr | nodes.Getitem):
+            _check_field(reader, token, read)
     for call in tree.find_all(nodes.Call):
         _check_call(reader, token, call)
 
