@@ -60,7 +60,7 @@ class EmbeddedRedis:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(lock,),
-                process_group=0,
+                start_new_session=True,
                 preexec_fn=die_with_parent(),
             )
         finally:

@@ -1,0 +1,190 @@
+"""The composition root: opens Redis, builds the services, wires bots and channels, and puts each process together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from redis.asyncio import Redis
+
+from server.channels.terminal import TerminalChannel
+from server.data_dir import secret_key, socket_path, socket_url
+from server.errors import RelanceError, Unavailable
+from server.ports import CardChannel, Clock, SystemClock
+from server.services.alerts import Alerts
+from server.services.consents import Consents
+from server.services.contacts import Contacts
+from server.services.deliveries import Deliveries
+from server.services.ingest import Ingest
+from server.services.joining import Joining
+from server.services.people import People
+from server.services.rates import Rates
+from server.services.rejected import Rejected
+from server.services.rulebooks import Rulebooks
+from server.services.segments import Lists, Segments
+from server.services.sources import Sources
+from server.services.status import HasState, Status
+from server.settings import Settings
+from server.store.buckets import Buckets
+from server.store.inbox import Inbox
+from server.store.store import Store
+from server.store.terminal import TerminalFeed
+from server.worker.queue import Queue
+
+__all__ = ["Bot", "NotRunning", "Relance", "Services", "open_redis", "open_relance", "redis_url"]
+
+_ANSWER_SECONDS = 10  # longer than any blocking read; a Redis that is silent for longer counts as out of reach
+
+
+class Bot(CardChannel, HasState, Protocol):
+    """A chat platform: takes its requests in and shows cards there."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def dispatch(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]: ...
+
+
+class NotRunning(RelanceError):
+    """There is no Redis to work on: nothing runs here and the settings name none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Every operation of the product, by what it is about."""
+
+    ingest: Ingest
+    contacts: Contacts
+    consents: Consents
+    rulebooks: Rulebooks
+    segments: Segments
+    lists: Lists
+    alerts: Alerts
+    deliveries: Deliveries
+    people: People
+    sources: Sources
+    status: Status
+    rejected: Rejected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relance:
+    """One process's view of an installation: what it was told, what it opened, what it can do."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    queue: Queue
+    feed: TerminalFeed
+    services: Services
+    bots: Mapping[str, Bot]
+
+
+def redis_url(settings: Settings, *, wait: bool = False) -> str:
+    """Where the data are: the Redis that the settings name, else the embedded one.
+
+    Raises NotRunning where that does not run, unless it is to be waited for.
+    """
+    if settings.redis_url:
+        return settings.redis_url
+    if not wait and not socket_path(settings.data_dir).exists():
+        raise NotRunning(
+            f"Relance does not run on {settings.data_dir}: start it with `relance run`, or set RELANCE_REDIS_URL",
+            code="not_running",
+        )
+    return socket_url(settings.data_dir)
+
+
+def open_redis(url: str) -> Redis:
+    """A client that answers in bytes and never repeats a command by itself; it connects when it is first used."""
+    return Redis.from_url(url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=5)
+
+
+@asynccontextmanager
+async def open_relance(
+    settings: Settings, *, clock: Clock | None = None, chat: bool = False, patience: float = 0
+) -> AsyncIterator[Relance]:
+    """Open the installation that the settings describe; close what was opened at the end.
+
+    With `chat` the bots of Slack and Telegram are made, not started, and cards can be delivered. `patience` is for
+    how many seconds a Redis that starts is waited for. Raises DataDirError, NotRunning, `SealError` (another secret
+    key), `Unavailable`.
+    """
+    clock = clock or SystemClock()
+    url = redis_url(settings, wait=patience > 0)
+    redis = open_redis(url)
+    queue = Queue.open(settings.queue_redis_url or url)
+    bots: dict[str, Bot] = {}
+    try:
+        store = await _open_store(redis, settings, clock, patience)
+        feed = TerminalFeed(store.redis, store.seal)
+        channels: dict[str, CardChannel] = {}
+        services = _services(store, clock, settings.timezone, channels, bots if chat else None)
+        if chat:
+            bots.update(_bots(services, settings, store, clock))
+            channels.update(bots, terminal=TerminalChannel(feed))
+        yield Relance(settings=settings, clock=clock, store=store, queue=queue, feed=feed, services=services, bots=bots)
+    finally:
+        for bot in bots.values():
+            await bot.stop()
+        await queue.close()
+        await redis.aclose()
+
+
+async def _open_store(redis: Redis, settings: Settings, clock: Clock, patience: float) -> Store:
+    secret = settings.secret_key or secret_key(settings.data_dir, make=bool(settings.redis_url))
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await Store.open(redis, secret=secret.encode(), clock=clock, partitions=settings.partitions)
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(0.05)
+
+
+def _bots(services: Services, settings: Settings, store: Store, clock: Clock) -> dict[str, Bot]:
+    # imported here: two frameworks and a second, which most processes need not spend
+    from bots.slack.app import SlackBot
+    from bots.telegram.app import TelegramBot
+
+    def inbox(platform: str) -> Inbox:
+        return Inbox(store.redis, store.seal, clock, platform)
+
+    return {
+        "slack": SlackBot(services, settings, inbox=inbox("slack"), clock=clock),
+        "telegram": TelegramBot(services, settings, inbox=inbox("telegram"), clock=clock),
+    }
+
+
+def _services(
+    store: Store,
+    clock: Clock,
+    timezone: str,
+    channels: Mapping[str, CardChannel],
+    bots: Mapping[str, HasState] | None,
+) -> Services:
+    rulebooks = Rulebooks(store)
+    consents = Consents(store, clock, rulebooks)
+    contacts = Contacts(store, clock, rulebooks, timezone=timezone)
+    alerts = Alerts(store, clock, rulebooks, contacts)
+    ingest = Ingest(store, clock, Joining(store, clock, consents), Rates(Buckets(store.redis), clock))
+    return Services(
+        ingest=ingest,
+        contacts=contacts,
+        consents=consents,
+        rulebooks=rulebooks,
+        segments=Segments(store, rulebooks),
+        lists=Lists(store, rulebooks),
+        alerts=alerts,
+        deliveries=Deliveries(store, clock, alerts, channels),
+        people=People(store, clock),
+        sources=Sources(store, clock),
+        status=Status(store, clock, bots),
+        rejected=Rejected(store, ingest),
+    )

@@ -1,0 +1,127 @@
+"""`relance run`: everything on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import click
+import structlog
+
+from server.bootstrap import Relance, open_relance
+from server.cli.session import operator, settings
+from server.errors import Conflict
+from server.logs import configure_logs
+from server.processes import run_until_stopped
+from server.settings import Settings
+from server.supervisor import Supervisor
+
+__all__ = ["run"]
+
+log = structlog.get_logger(__name__)
+
+_SOURCE: Final = "first"
+
+
+@click.command()
+def run() -> None:
+    """Run everything on this machine, with a Redis of its own unless RELANCE_REDIS_URL names one."""
+    known = settings()
+    configure_logs(known.log_level, "run")
+
+    async def work(stop: asyncio.Event) -> None:
+        banner = ""
+
+        async def prepare() -> None:
+            nonlocal banner
+            banner = await _prepare(known)
+
+        def ready() -> None:
+            click.echo(banner)
+
+        await Supervisor(known, os.environ).run(stop, prepare, ready)
+
+    run_until_stopped(work)
+
+
+async def _prepare(known: Settings) -> str:
+    """On the first start, publish the sample rulebook and add a source; return what to say when all is ready."""
+    async with open_relance(known, patience=10) as relance:
+        if not await relance.services.rulebooks.versions(1):
+            await _publish_sample(relance)
+        return _banner(known, await _source_key(relance))
+
+
+async def _publish_sample(relance: Relance) -> None:
+    sample = resources.files("rules") / "library" / f"sample.{relance.settings.language}.rules"
+    try:
+        await relance.services.rulebooks.publish(operator(), sample.read_text(), base=0, comment="the sample rulebook")
+    except Conflict:  # somebody was first, which is as good
+        log.info("a rulebook was published meanwhile")
+
+
+async def _source_key(relance: Relance) -> str:
+    """The write key of the source that was made on the first start: kept beside the secret key, for its owner alone."""
+    path = relance.settings.data_dir / "source.key"
+    if path.exists():
+        key = path.read_text().strip()
+        if await relance.services.sources.authenticate(key) is not None:
+            return key
+    names = {source.name for source in await relance.services.sources.all()}
+    name = next(name for name in (_SOURCE, *(f"{_SOURCE}-{n}" for n in range(2, len(names) + 3))) if name not in names)
+    key = await relance.services.sources.add(name)
+    _write_private(path, key + "\n")
+    return key
+
+
+def _write_private(path: Path, text: str) -> None:
+    draft = path.with_suffix(".new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _banner(known: Settings, key: str) -> str:
+    words = _WORDS[known.language]
+    local = f"http://localhost:{known.port}"
+    events = (
+        '{"batch": [{"type": "identify", "userId": "ada", "traits": {"firstName": "Ada"}},'
+        ' {"type": "track", "userId": "ada", "event": "Demo Requested"}]}'
+    )
+    curl = f"curl -u {key}: {local}/v1/batch -H 'Content-Type: application/json' -d '{events}'"
+    relance = ".venv/bin/relance" if Path(".venv/bin/relance").exists() else "relance"
+    if known.data_dir != Settings().data_dir:
+        relance = f"RELANCE_DATA_DIR={shlex.quote(str(known.data_dir))} {relance}"
+    lines = (
+        (words["url"], known.url),
+        (words["key"], key),
+        (words["curl"], curl),
+        (words["chat"], f"{relance} chat"),
+        (words["stop"], "Ctrl+C"),
+    )
+    width = max(len(label) for label, _ in lines)
+    return "\n".join(["", words["ready"], *(f"  {label:<{width}}  {value}" for label, value in lines), ""])
+
+
+_WORDS: Final[dict[str, dict[str, str]]] = {
+    "en": {
+        "ready": "Relance is ready.",
+        "url": "address",
+        "key": "source key",
+        "curl": "first event",
+        "chat": "its alert",
+        "stop": "stop",
+    },
+    "fr": {
+        "ready": "Relance est prête.",
+        "url": "adresse",
+        "key": "clé de source",
+        "curl": "premier événement",
+        "chat": "son alerte",
+        "stop": "arrêter",
+    },
+}

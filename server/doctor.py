@@ -1,0 +1,219 @@
+"""`relance doctor`: looks at an installation from outside and says what to do."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+import httpx
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from server.bootstrap import NotRunning, open_redis, open_relance, redis_url
+from server.data_dir import DataDirError, private_directory
+from server.embedded import OLDEST, EmbeddedError, find_redis_server
+from server.errors import RelanceError
+from server.ports import ChannelError
+from server.settings import Settings, unknown_settings
+from server.store.codec import SealError
+
+__all__ = ["Finding", "examine"]
+
+Verdict: TypeAlias = Literal["good", "note", "wrong"]
+
+_PATCHED = (7, 2, 11)  # CVE-2025-49844 in Lua is mended from here on, and in every Valkey from 7.2.11
+_LITTLE_SPACE = 1 << 30  # bytes
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was looked at, how it is, and what to do about it where it is not good."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+
+
+async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
+    """Look at everything, one finding after the other."""
+    for finding in _environment(settings, environ):
+        yield finding
+    for finding in _data_dir(settings):
+        yield finding
+    yield await _slack(settings)
+    yield await _telegram(settings)
+    try:
+        url = redis_url(settings)
+    except NotRunning as problem:
+        yield _embedded_binary()
+        yield Finding("Redis", "note", problem.message)
+        return
+    async for finding in _redis("Redis", url, embedded=not settings.redis_url, fsync=settings.fsync):
+        yield finding
+        if finding.verdict == "wrong" and finding.subject == "Redis":
+            return
+    if settings.queue_redis_url:
+        async for finding in _redis("queue's Redis", settings.queue_redis_url, embedded=False, fsync=""):
+            yield finding
+    async for finding in _service(settings):
+        yield finding
+
+
+def _environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    findings = [
+        Finding("environment", "wrong", f"{name} is not a setting" + (f"; did you mean {meant}?" if meant else ""))
+        for name, meant in unknown_settings(environ)
+    ]
+    if not findings:
+        findings.append(Finding("environment", "good", "every RELANCE_ variable is a setting"))
+    if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.public_url:
+        findings.append(Finding("environment", "note", "set RELANCE_PUBLIC_URL to the address that others use"))
+    if settings.public_url.startswith("http://") and "localhost" not in settings.public_url:
+        findings.append(
+            Finding("environment", "note", "RELANCE_PUBLIC_URL is not https: put a proxy with TLS in front")
+        )
+    return findings
+
+
+def _data_dir(settings: Settings) -> list[Finding]:
+    if settings.redis_url and settings.secret_key:
+        return []
+    path = settings.data_dir
+    if not path.exists():
+        return [Finding("data directory", "note", f"{path} is made at the first start")]
+    try:
+        private_directory(path)
+    except (DataDirError, OSError) as problem:
+        return [Finding("data directory", "wrong", str(problem))]
+    free = shutil.disk_usage(path).free
+    if free < _LITTLE_SPACE:
+        return [Finding("data directory", "wrong", f"{path} has {free >> 20} MB of free space: make some")]
+    return [Finding("data directory", "good", f"{path} is private and has {free >> 30} GB of free space")]
+
+
+def _embedded_binary() -> Finding:
+    try:
+        return Finding("embedded Redis", "good", f"{find_redis_server()} will be used")
+    except EmbeddedError as problem:
+        return Finding("embedded Redis", "wrong", str(problem))
+
+
+async def _redis(name: str, url: str, *, embedded: bool, fsync: str) -> AsyncIterator[Finding]:
+    """Version, persistence and eviction of one Redis. `fsync` "" where it holds nothing that must last."""
+    client = open_redis(url)
+    try:
+        facts: dict[str, Any] = await client.info()
+        yield _version(name, facts, embedded=embedded)
+        if fsync:
+            yield await _persistence(name, client, facts, fsync)
+        yield _eviction(name, facts)
+    except (RedisError, OSError) as problem:
+        yield Finding(name, "wrong", f"does not answer ({type(problem).__name__}): is it running, is its URL right?")
+    finally:
+        await client.aclose()
+
+
+def _version(name: str, facts: Mapping[str, Any], *, embedded: bool) -> Finding:
+    text = str(facts.get("valkey_version") or facts.get("redis_version", "0"))
+    version = tuple(int(part) for part in text.split(".") if part.isdigit())
+    if version < OLDEST:
+        return Finding(name, "wrong", f"version {text} is too old: use Redis 7.2.11 or newer, or Valkey")
+    if version < _PATCHED and not embedded:
+        return Finding(
+            name, "note", f"version {text} has a known hole (CVE-2025-49844): use Redis 7.2.11 or newer, or Valkey"
+        )
+    return Finding(name, "good", f"version {text}")
+
+
+async def _persistence(name: str, client: Redis, facts: Mapping[str, Any], fsync: str) -> Finding:
+    if not facts.get("aof_enabled"):
+        return Finding(name, "wrong", "appendonly is off: a restart would lose events; `CONFIG SET appendonly yes`")
+    if facts.get("aof_last_write_status") != "ok":
+        return Finding(name, "wrong", "the last write to its append-only file failed: is the disk full?")
+    try:
+        policy = (await client.config_get("appendfsync")).get("appendfsync", "?")
+    except RedisError:  # a hosted Redis keeps its configuration to itself
+        return Finding(name, "note", "appendonly is on; appendfsync cannot be read: ask for `always`")
+    if policy == "always" or policy == fsync:
+        return Finding(name, "good", f"appendonly is on, appendfsync {policy}")
+    return Finding(
+        name,
+        "note",
+        f"appendfsync is {policy}: a crash can lose what was acknowledged; `CONFIG SET appendfsync always`",
+    )
+
+
+def _eviction(name: str, facts: Mapping[str, Any]) -> Finding:
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        return Finding(name, "wrong", f"evicts data ({policy}): `CONFIG SET maxmemory-policy noeviction`")
+    limit, used = int(facts.get("maxmemory", 0)), int(facts.get("used_memory", 0))
+    if limit and used > 0.8 * limit:
+        return Finding(name, "wrong", f"uses {100 * used // limit} % of its memory: raise maxmemory")
+    return Finding(name, "good", f"never evicts, uses {used >> 20} MB")
+
+
+async def _service(settings: Settings) -> AsyncIterator[Finding]:
+    """The secret key, the rulebook, the engines and the chats."""
+    try:
+        async with open_relance(settings) as relance:
+            yield Finding("secret key", "good", "opens the data")
+            versions = await relance.services.rulebooks.versions(1)
+            if versions:
+                yield Finding("rulebook", "good", f"version {versions[0].version} is published")
+            else:
+                yield Finding("rulebook", "note", "none is published: `relance publish FILE`")
+            figures = (await relance.services.status.snapshot()).figures
+            if figures is not None and figures.held < figures.partitions:
+                text = f"{figures.partitions - figures.held} partitions have none: start `relance engine`"
+                yield Finding("engines", "wrong", text)
+            elif figures is not None:
+                yield Finding("engines", "good", f"{figures.engines} on {figures.partitions} partitions")
+    except SealError as problem:
+        yield Finding("secret key", "wrong", str(problem))
+    except (DataDirError, RelanceError) as problem:
+        yield Finding("service", "wrong", str(problem))
+
+
+async def _slack(settings: Settings) -> Finding:
+    """Whether the bot's token works, asked of Slack."""
+    from bots.slack.client import SlackClient
+
+    if not settings.slack_bot_token:
+        return Finding("Slack", "note", "off: RELANCE_SLACK_BOT_TOKEN and RELANCE_SLACK_SIGNING_SECRET turn it on")
+    if not settings.slack_signing_secret:
+        return Finding(
+            "Slack", "wrong", "RELANCE_SLACK_SIGNING_SECRET is not set: it is on the app's Basic Information"
+        )
+    client = SlackClient(settings.slack_bot_token, settings.slack_api_url)
+    try:
+        await client.call("auth.test")
+    except ChannelError as problem:
+        return Finding("Slack", "wrong", f"{problem.reason}: is RELANCE_SLACK_BOT_TOKEN the bot token (xoxb-…)?")
+    finally:
+        await client.close()
+    return Finding("Slack", "good", f"the token works; its requests go to {settings.url}/slack")
+
+
+async def _telegram(settings: Settings) -> Finding:
+    """Whether the bot's token works and its webhook is set, asked of Telegram."""
+    if not settings.telegram_token:
+        return Finding("Telegram", "note", "off: RELANCE_TELEGRAM_TOKEN and RELANCE_TELEGRAM_SECRET turn it on")
+    if not settings.telegram_secret:
+        return Finding(
+            "Telegram", "wrong", "RELANCE_TELEGRAM_SECRET is not set: any text of letters and digits will do"
+        )
+    base = settings.telegram_api_url or "https://api.telegram.org"
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and this one holds the token
+    try:
+        async with httpx.AsyncClient(timeout=10) as client:
+            answer = (await client.get(f"{base}/bot{settings.telegram_token}/getWebhookInfo")).json()
+    except (httpx.HTTPError, ValueError) as problem:
+        return Finding("Telegram", "wrong", f"cannot be reached ({type(problem).__name__})")
+    if not answer.get("ok"):
+        return Finding("Telegram", "wrong", "refuses the token: is RELANCE_TELEGRAM_TOKEN the one from @BotFather?")
+    if answer["result"].get("url") != f"{settings.url}/telegram":
+        return Finding("Telegram", "wrong", f"its webhook is not {settings.url}/telegram: set it (README.md says how)")
+    return Finding("Telegram", "good", "the token works and the webhook is set")
