@@ -65,7 +65,6 @@ class Status(Command, frozen=True, kw_only=True, tag="status"):
 
     async def answer(self, asking: Asking) -> Reply:
         t = asking.t
-        asking.actor.require("viewer")
         seen = await asking.services.status.snapshot()
         bots = tuple(Field(platform.title(), _bot(asking, state)) for platform, state in sorted(seen.bots.items()))
         if seen.figures is None:

@@ -16,6 +16,7 @@ from server.i18n import mark
 __all__ = ["Claim", "Leads", "Release"]
 
 PAGE: Final = 10
+PAGES: Final = 50
 MOST: Final = 500  # alerts looked at for the hottest
 _MINE: Final = frozenset({"mine", "mes", "mien", "miens", "moi"})
 _OPEN: Final = frozenset({"open", "ouvert", "ouverts", "ouverte", "ouvertes", "libre", "libres"})
@@ -39,14 +40,13 @@ class Leads(Command, frozen=True, kw_only=True, tag="leads"):
     def read(cls, rest: list[str]) -> Self:
         page = 1
         if rest and rest[-1].isascii() and rest[-1].isdigit():
-            page = min(max(int(rest[-1][:6]), 1), 100_000)
+            page = min(max(int(rest[-1][:6]), 1), PAGES)
             rest = rest[:-1]
         if len(rest) > 1:
             raise Misused(cls)
         return cls(scope=rest[0] if rest else "", page=page)
 
     async def answer(self, asking: Asking) -> Reply:
-        asking.actor.require("rep")
         match fold(self.scope):
             case "":
                 return await self._alerts(asking, asking.t("Leads"), None, None)
@@ -77,7 +77,7 @@ class Leads(Command, frozen=True, kw_only=True, tag="leads"):
 
     async def _members(self, asking: Asking) -> Reply:
         t = asking.t
-        end = self.page * PAGE
+        end = self.page * PAGE  # pages are numbered, so that a button needs no cursor; few read beyond the second
         listed = await asking.services.segments.members(asking.actor, self.scope, limit=end + 1)
         members = listed.members[end - PAGE : end]
         items = await lead_items(asking, [member.id for member in members])

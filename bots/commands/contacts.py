@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from bots.commands.base import Asking, Command, Misused
-from bots.replies import Item, Reply
-from server.i18n import mark
+from bots.replies import Field, Item, Reply
+from rules.contact import Contact
+from rules.explain import RuleWhy, ScoreLine
+from rules.rulebook import Rulebook
+from server.i18n import Translator, mark
+from server.services.masking import mask_email, mask_text, masked_attributes
 
 __all__ = ["ContactCard", "Why", "lead_items"]
 
-SHOWN: Final = 12  # attributes on a contact's card
-REASONS: Final = 3
+REASONS: Final = 3  # on a lead of a list
+
+CONSENTS: Final[dict[str, str]] = {
+    "granted": mark("granted"),
+    "pending": mark("to be confirmed"),
+    "denied": mark("denied"),
+    "withdrawn": mark("withdrawn"),
+}
+REFUSED: Final = {
+    "no consent": mark("No: the contact has not consented to its purpose."),
+    "no such event": mark("No: there has been no such event."),
+    "condition": mark("No: its condition is not true."),
+}
+OUTCOMES: Final = {
+    "true": mark("✓ `{term}`"),
+    "false": mark("✗ `{term}`"),
+    "missing": mark("? `{term}`: something in it is not known"),
+    "error": mark("! `{term}`: cannot be worked out"),
+}
 
 
 class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
@@ -32,8 +53,29 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
         return cls(ref=" ".join(rest))
 
     async def answer(self, asking: Asking) -> Reply:
-        asking.actor.require("rep")
-        raise NotImplementedError
+        t, contacts = asking.t, asking.services.contacts
+        contact = await contacts.find(asking.actor, self.ref)
+        view = await contacts.view(asking.actor, contact.id)
+        book = await asking.services.rulebooks.live()
+        now = asking.clock.now()
+        consents = ", ".join(f"{purpose}: {t(CONSENTS[status])}" for purpose, status in view.consents.items())
+        fields = [
+            Field(t("Score"), t.number(view.score)),
+            Field(t("Segments"), ", ".join(view.segments)),
+            Field(t("Lists"), ", ".join(view.lists)),
+            Field(t("Consents"), consents),
+            Field(t("First seen"), t.ago(contact.created, now)),
+            Field(t("Last seen"), t.ago(contact.last_seen, now)),
+            Field(t("Known as"), ", ".join(_identities(contact))),
+        ]
+        attributes = masked_attributes(contact, book)
+        fields += [Field(_label(name, book), _value(value, t)) for name, value in attributes.items()]
+        return Reply(
+            title=contacts.display(contact, book),
+            fields=tuple(field for field in fields if field.value),
+            footer=contact.id,
+            buttons=(Why(ref=contact.id).button(t("Why?")),),
+        )
 
 
 class Why(Command, frozen=True, kw_only=True, tag="why"):
@@ -42,6 +84,7 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
     role = "rep"
     usage = mark("REF [RULE]")
     summary = mark("the sum of a score line by line, or why a rule does or does not match")
+    details = (mark("REF is an id, an e-mail address or a user id; RULE a score, a segment or a trigger."),)
 
     ref: str
     rule: str = ""
@@ -53,9 +96,96 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
         return cls(ref=rest[0], rule=rest[1] if len(rest) == 2 else "")
 
     async def answer(self, asking: Asking) -> Reply:
-        asking.actor.require("rep")
-        raise NotImplementedError
+        t, contacts = asking.t, asking.services.contacts
+        contact = await contacts.find(asking.actor, self.ref)
+        why = await contacts.why(asking.actor, contact.id, self.rule or None)
+        who = contacts.display(contact, await asking.services.rulebooks.live())
+        if why.rule is not None:
+            return _rule(why.rule, who, t)
+        items = [Item(title=_line(line, t), lines=(f"`{_flat(line.text)}`",)) for line in why.lines]
+        for each in why.adjustments:
+            reason = f" — {each.reason}" if each.reason else ""
+            items.append(Item(title=t("{points} by hand", points=t.points(each.points)) + reason))
+        return Reply(
+            title=t("{who}: {score} points", who=who, score=t.number(why.score)),
+            lines=() if items else (t("Nothing counts for this contact yet."),),
+            items=tuple(items),
+            footer=contact.id,
+        )
 
 
-async def lead_items(asking: Asking, contacts: Iterable[str]) -> tuple[Item, ...]:
-    raise NotImplementedError
+async def lead_items(asking: Asking, ids: Iterable[str]) -> tuple[Item, ...]:
+    """Contacts as leads of a list: who, the score, its strongest reasons."""
+    t, contacts = asking.t, asking.services.contacts
+    book = await asking.services.rulebooks.live()
+    items = []
+    for contact_id in ids:
+        contact = await contacts.find(asking.actor, contact_id)
+        why = await contacts.why(asking.actor, contact_id)
+        strongest = sorted(why.lines, key=lambda line: -abs(line.points))[:REASONS]
+        reasons = ", ".join(_line(line, t) for line in strongest)
+        seen = t("seen {ago}", ago=t.ago(contact.last_seen, asking.clock.now()))
+        items.append(
+            Item(
+                title=f"{contacts.display(contact, book)} · {t.number(why.score)}",
+                lines=tuple(line for line in (reasons, seen) if line),
+                buttons=(Why(ref=contact.id).button(t("Why?")), ContactCard(ref=contact.id).button(t("Contact"))),
+            )
+        )
+    return tuple(items)
+
+
+def _rule(rule: RuleWhy, who: str, t: Translator) -> Reply:
+    text = t("Yes, it is true of this contact.") if rule.true else t(REFUSED.get(rule.reason, REFUSED["condition"]))
+    lines = [text]
+    if rule.true and rule.since:
+        lines.append(t("Since {moment}.", moment=t.moment(rule.since)))
+    if rule.hits:
+        lines.append(t.count("One hit.", "{number} hits.", rule.hits))
+    lines += [t(OUTCOMES[part.outcome], term=_flat(part.text)) for part in rule.parts]
+    return Reply(
+        title=f"{who} · {rule.rule}", lines=tuple(lines), code=rule.text, tone="good" if rule.true else "plain"
+    )
+
+
+def _line(line: ScoreLine, t: Translator) -> str:
+    """`cart +20 (3 times, 2 count)`."""
+    text = f"{line.rule} {t.points(line.points)}"
+    if not line.hits:
+        return text
+    times = t.count("once", "{number} times", line.hits)
+    if line.counted != line.hits:
+        times = t("{times}, of which {counted} count", times=times, counted=line.counted)
+    return f"{text} ({times})"
+
+
+def _identities(contact: Contact) -> Iterable[str]:
+    for namespace, value in contact.identities:
+        match namespace:
+            case "email":
+                yield mask_email(value)
+            case "user":
+                yield f"user:{mask_email(value) if '@' in value else value}"
+            case _:
+                yield f"{namespace}:{mask_text(value)}"
+
+
+def _label(name: str, book: Rulebook) -> str:
+    declared = book.attributes.get(name)
+    return declared.label if declared and declared.label else name
+
+
+def _value(value: Any, t: Translator) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return t("yes") if value else t("no")
+        case list() | tuple():
+            return ", ".join(str(one) for one in value)
+        case _:
+            return str(value)
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")

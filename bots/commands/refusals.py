@@ -20,9 +20,11 @@ TEXTS: Final[dict[str, str]] = {
     "many_rules": mark("Several rules are called {name}. Which one?"),
     "needs_role": mark("This needs the role {role}. Ask an admin for it."),
     "no_alert": mark("There is no such alert. `leads` lists those that are open."),
+    "no_contact": mark("There is no such contact. Give an id, an e-mail address or a user id."),
     "no_code": mark("This code is unknown, used or too old. Ask for a new one."),
     "no_kind": mark("There is no such kind of rule. Kinds: {kinds}."),
     "no_rule": mark("There is no rule called {name} in the published rulebook."),
+    "no_segment": mark("There is no segment called {name}."),
     "no_version": mark("No rulebook is published yet."),
     "not_owner": mark("{owner} has this lead; they or an approver can release it."),
 }

@@ -41,7 +41,6 @@ class Rules(Command, frozen=True, kw_only=True, tag="rules"):
         return cls(kind=rest[0] if rest else "")
 
     async def answer(self, asking: Asking) -> Reply:
-        asking.actor.require("viewer")
         t = asking.t
         kind = _kind(self.kind) if self.kind else ""
         if self.kind and not kind:
@@ -83,7 +82,6 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
         return " ".join(part for part in (self.said("en"), self.kind, self.name) if part)
 
     async def answer(self, asking: Asking) -> Reply:
-        asking.actor.require("viewer")
         t = asking.t
         book = await asking.services.rulebooks.live()
         kind = self._find(book)

@@ -47,6 +47,8 @@ async def run(
         command = parse(said) if isinstance(said, str) else said
         if not asking.known and type(command).role is not None:
             return how_to_link(asking)
+        if (role := type(command).role) is not None:
+            actor.require(role)  # services check again what they do; this also covers what only reads the rulebook
         return await command.answer(asking)
     except Unknown as unknown:
         return _unknown(asking, unknown.suggestion)

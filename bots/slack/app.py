@@ -117,10 +117,13 @@ class SlackBot:
         return response.status, _headers(response), (response.body or "").encode()
 
     def _listening(self) -> AsyncApp:
+        async def authorize() -> AuthorizeResult:  # Bolt takes no method here
+            return self._identity
+
         app = AsyncApp(
             name="relance",
             client=_tokenless(self._client),
-            authorize=self._authorize,
+            authorize=authorize,
             request_verification_enabled=False,  # done in `dispatch`, before a word of the body is read
             ssl_check_enabled=False,
             logger=quiet_logger(),
@@ -132,9 +135,6 @@ class SlackBot:
         app.event("app_mention")(self._hand_over)
         app.event("message")(self._hand_over)
         return app
-
-    async def _authorize(self, **_: Any) -> AuthorizeResult:
-        return self._identity
 
     async def _remember(
         self, body: dict[str, Any], context: dict[str, Any], next: Callable[[], Awaitable[None]]  # noqa: A002

@@ -1,0 +1,137 @@
+"""A sales team's desk: the real services over a real Redis, with an engine that runs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from rules.contact import Alert
+from server.model.actor import SYSTEM, Actor, Role
+from server.model.source import Source
+from server.ports import CardChannel
+from server.services.alerts import Alerts
+from server.services.consents import Consents
+from server.services.contacts import Contacts
+from server.services.deliveries import Deliveries
+from server.services.ingest import Incoming, Ingest
+from server.services.joining import Joining
+from server.services.people import People
+from server.services.rates import Rates
+from server.services.rulebooks import Rulebooks
+from server.services.segments import Segments
+from server.services.status import Status
+from server.store.buckets import Buckets
+from server.store.store import Store
+from tests.clock import FakeClock
+from tests.emulators.slack import TEAM
+from tests.engines import engine_on, publish
+
+__all__ = ["BOOK", "Desk", "Services"]
+
+BOOK = """\
+attribute email: text, personal, "E-mail address"
+attribute first_name: text, personal, shown in alerts
+attribute phone: text, personal
+attribute country: text
+attribute vip: yes/no
+
+team sales: slack "#hot-leads", telegram "-1001"
+list loyal_customers: "Ordered more than once"
+
+score cart: +30 on "Product Added"
+score core_market: +5 while contact.country in ["FR", "BE", "CH"]
+score hot: +1 on "Page Viewed" at most 5 per day
+
+segment hot: contact.score >= 30
+segment french: contact.country == "FR"
+
+trigger hot_lead: on enter hot
+  alert sales "{{ contact.first_name }} has {{ contact.score }} points"
+trigger second_cart: on "Product Added" when count("Product Added") > 1
+  alert sales "Another cart"
+"""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the commands call."""
+
+    alerts: Alerts
+    contacts: Contacts
+    people: People
+    rulebooks: Rulebooks
+    segments: Segments
+    status: Status
+
+
+class Desk:
+    """Visitors do things, alerts are raised and delivered to `channels`, people are added."""
+
+    def __init__(self, store: Store, clock: FakeClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.channels: dict[str, CardChannel] = {}
+        rulebooks = Rulebooks(store)
+        contacts = Contacts(store, clock, rulebooks)
+        alerts = Alerts(store, clock, rulebooks, contacts)
+        self.services = Services(
+            alerts=alerts,
+            contacts=contacts,
+            people=People(store, clock),
+            rulebooks=rulebooks,
+            segments=Segments(store, rulebooks),
+            status=Status(store, clock, {}),
+        )
+        joining = Joining(store, clock, Consents(store, clock, rulebooks))
+        self._ingest = Ingest(store, clock, joining, Rates(Buckets(store.redis), clock))
+        self._deliveries = Deliveries(store, clock, alerts, self.channels)
+        self._source = Source(name="shop", kind="server")
+        self._stop = asyncio.Event()
+        self._engine: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, store: Store, clock: FakeClock) -> Desk:
+        desk = cls(store, clock)
+        await publish(store, BOOK)
+        desk._engine = asyncio.create_task(engine_on(store).run(desk._stop))
+        return desk
+
+    async def close(self) -> None:
+        self._stop.set()
+        if self._engine is not None:
+            await self._engine
+
+    async def person(self, name: str, role: Role = "rep", *, slack: str = "", telegram: int | None = None) -> Actor:
+        """Somebody of the team, linked to these accounts."""
+        account = f"{TEAM}/{slack}" if slack else ""
+        number = str(telegram) if telegram else ""
+        person = await self.services.people.add(name, role, slack=account, telegram=number)
+        via = "slack" if slack else "telegram" if telegram else "terminal"
+        return Actor(id=person.id, name=name, roles=(role,), via=via)
+
+    async def visits(self, user: str, event: str = "Page Viewed", **traits: object) -> None:
+        """A visitor does something, and it has taken effect."""
+        self.clock.advance(seconds=1)
+        if traits:
+            await self._send("identify", {"userId": user, "traits": traits})
+        await self._send("track", {"userId": user, "event": event, "properties": {"price": 10}})
+        while await self.store.log.lag():
+            await asyncio.sleep(0.005)
+
+    async def hot_lead(self, user: str = "42", name: str = "Léa") -> Alert:
+        """A visitor fills a cart and becomes a hot lead."""
+        email = f"{user}@shop.example"
+        traits = {"first_name": name, "email": email, "phone": "0612345678", "country": "FR"}
+        await self.visits(user, "Product Added", **traits)
+        alerts = (await self.services.alerts.listing(SYSTEM)).alerts
+        contact = await self.services.contacts.find(SYSTEM, f"user:{user}")
+        return next(alert for alert in alerts if alert.contact == contact.id)
+
+    async def deliver(self, seconds: float = 10) -> None:
+        """Let the courier bring every card up to date."""
+        self.clock.advance(seconds=seconds)
+        for partition in range(self.store.partitions):
+            await self._deliveries.deliver(partition)
+
+    async def _send(self, kind: str, call: dict[str, object]) -> None:
+        await self._ingest.one(self._source, kind, Incoming(b"", call))

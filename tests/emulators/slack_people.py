@@ -1,0 +1,197 @@
+"""Channels, messages and people of the emulated workspace: what a test says and expects."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+import aiohttp
+
+from tests.emulators.block_kit import texts
+from tests.emulators.http import eventually
+
+if TYPE_CHECKING:
+    from tests.emulators.slack import SlackEmulator
+
+__all__ = ["Answer", "Channel", "Message", "Signed", "User", "sign"]
+
+
+class Answer(NamedTuple):
+    """What the app answered to a request, and how many seconds it took."""
+
+    status: int
+    text: str
+    seconds: float
+
+
+class Signed(NamedTuple):
+    """A request as Slack sends it."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+def sign(secret: str, body: bytes, content_type: str, timestamp: str) -> Signed:
+    """A signed request: https://docs.slack.dev/authentication/verifying-requests-from-slack/."""
+    digest = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": content_type,
+        "X-Slack-Request-Timestamp": timestamp,
+        "X-Slack-Signature": f"v0={digest}",
+    }
+    return Signed(body, headers)
+
+
+class Channel:
+    """A channel; `messages` in order of their posting."""
+
+    def __init__(self, slack: SlackEmulator, identifier: str, name: str, member: bool) -> None:
+        self._slack = slack
+        self.id = identifier
+        self.name = name
+        self.member = member
+        self.messages: list[Message] = []
+
+    def cards(self, alert: str = "") -> list[Message]:
+        """The alert cards, or those of one alert."""
+        return [message for message in list(self.messages) if message.alert and alert in ("", message.alert)]
+
+    async def expect_card(self, text: str = "", within: float = 5.0) -> Message:
+        """The newest card with this text, as soon as it is there."""
+        return await eventually(
+            lambda: next((card for card in reversed(self.cards()) if text in card.text), None),
+            f"card with {text!r} in {self.name}",
+            within,
+        )
+
+
+class Message:
+    """A message with all its revisions."""
+
+    def __init__(
+        self, slack: SlackEmulator, channel: Channel | None, ts: str, content: dict[str, Any]
+    ) -> None:
+        self._slack = slack
+        self.channel = channel
+        self.ts = ts
+        self.revisions = [content]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return self.revisions[-1]
+
+    @property
+    def alert(self) -> str:
+        """The alert whose card this is, or ""."""
+        return str(((self.content.get("metadata") or {}).get("event_payload") or {}).get("alert", ""))
+
+    @property
+    def text(self) -> str:
+        """Everything that a reader sees."""
+        return "\n".join(texts(self.content.get("blocks") or [])) or str(self.content.get("text", ""))
+
+    @property
+    def buttons(self) -> dict[str, dict[str, Any]]:
+        """The buttons by their labels."""
+        found = {}
+        for block in self.content.get("blocks") or []:
+            elements = [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]
+            found.update({one["text"]["text"]: one for one in elements if one.get("type") == "button"})
+        return found
+
+    async def expect(self, text: str, within: float = 5.0) -> None:
+        """Wait until the message says this."""
+        await eventually(lambda: text in self.text, f"{text!r} on the message, which says {self.text!r}", within)
+
+
+class User:
+    """Somebody who talks to the bot. Each request must be acknowledged with 200 within three seconds."""
+
+    def __init__(self, slack: SlackEmulator, identifier: str) -> None:
+        self._slack = slack
+        self.id = identifier
+
+    async def says(self, text: str) -> Answer:
+        """Type a slash command: `/relance leads`."""
+        return await self._acknowledged(self.command(text))
+
+    async def mentions(self, text: str, channel: Channel) -> Answer:
+        """Write `@relance …` in a channel."""
+        return await self._acknowledged(self.event("app_mention", f"<@U0BOT> {text}", channel.id))
+
+    async def writes(self, text: str) -> Answer:
+        """Write to the bot directly."""
+        return await self._acknowledged(self.event("message", text, f"D{self.id}", channel_type="im"))
+
+    async def clicks(self, message: Message, label: str) -> Answer:
+        """Press a button of a message."""
+        return await self._acknowledged(self.press(message, label))
+
+    async def hears(self, text: str, within: float = 5.0) -> Message:
+        """The newest message shown to this person alone that has the text."""
+        heard = self._slack.heard
+        return await eventually(
+            lambda: next((m for m in reversed(heard.get(self.id, [])) if text in m.text), None),
+            f"answer with {text!r} to {self.id}; they heard {[m.text for m in heard.get(self.id, [])]}",
+            within,
+        )
+
+    # --- requests, to be sent by hand ----------------------------------------------------------------------------
+
+    def command(self, text: str) -> Signed:
+        command, _, rest = text.partition(" ")
+        form = {
+            "token": "deprecated", "team_id": self._slack.team, "team_domain": "relance", "channel_id": "C00000000",
+            "channel_name": "general", "user_id": self.id, "user_name": "somebody", "command": command, "text": rest,
+            "api_app_id": "A0", "is_enterprise_install": "false", "response_url": self._slack.response_url(self.id),
+            "trigger_id": f"trigger.{next(self._slack.numbers)}",
+        }  # fmt: skip
+        return self._form(form)
+
+    def event(self, kind: str, text: str, channel: str, **more: str) -> Signed:
+        event = {"type": kind, "user": self.id, "text": text, "channel": channel, "ts": self._slack.timestamp(), **more}
+        body = {
+            "token": "deprecated", "team_id": self._slack.team, "api_app_id": "A0", "type": "event_callback",
+            "event_id": f"Ev{next(self._slack.numbers)}", "event_time": int(time.time()), "event": event,
+        }  # fmt: skip
+        return self._slack.signed(json.dumps(body).encode(), "application/json")
+
+    def press(self, message: Message, label: str) -> Signed:
+        button = message.buttons[label]
+        channel = message.channel
+        payload = {
+            "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
+            "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
+            "team": {"id": self._slack.team, "domain": "relance"},
+            "container": {"type": "message", "message_ts": message.ts, "channel_id": channel.id if channel else "C0"},
+            "channel": {"id": channel.id if channel else "C0", "name": "x"},
+            "trigger_id": f"trigger.{next(self._slack.numbers)}",
+            "response_url": self._slack.response_url(self.id),
+            "actions": [{
+                "type": "button", "block_id": "b", "action_id": button["action_id"], "text": button["text"],
+                "value": button.get("value", ""), "action_ts": self._slack.timestamp(),
+            }],
+        }  # fmt: skip
+        return self._form({"payload": json.dumps(payload)})
+
+    async def sends(self, signed: Signed) -> Answer:
+        """Send a request, whatever comes of it."""
+        started = time.monotonic()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self._slack.app_url, data=signed.body, headers=signed.headers) as answer,
+        ):
+            return Answer(answer.status, await answer.text(), time.monotonic() - started)
+
+    def _form(self, form: dict[str, str]) -> Signed:
+        return self._slack.signed(urlencode(form).encode(), "application/x-www-form-urlencoded")
+
+    async def _acknowledged(self, signed: Signed) -> Answer:
+        answer = await self.sends(signed)
+        assert answer.status == 200, f"Slack was answered {answer.status} {answer.text}"
+        assert answer.seconds < 3, f"the acknowledgement took {answer.seconds:.1f} s"
+        return answer
