@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from litestar import Litestar
-from litestar.openapi.config import OpenAPIConfig
+from litestar.di import Provide
 
+from server.api.alerts import AlertRoutes
+from server.api.browsers import settings_route
+from server.api.chat import chat_routes
+from server.api.contacts import ContactRoutes
+from server.api.documentation import OPENAPI, describe_events
 from server.api.ingest import IngestRoutes
+from server.api.operation import health, metrics_route, ready
 from server.api.problems import EXCEPTION_HANDLERS
-from server.api.wiring import Services
+from server.api.rejected import RejectedRoutes
+from server.api.rulebook import RulebookRoutes
+from server.api.segments import ListRoutes, SegmentRoutes
+from server.api.wiring import Bot, Services, actor_of
+from server.metrics import Metrics
 
 __all__ = ["create_app"]
 
@@ -18,16 +28,49 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
 def create_app(
-    services: Services, *, public_url: str = "", body_seconds: float = 10.0, lifespan: Sequence[Lifespan] = ()
+    services: Services,
+    *,
+    bots: Mapping[str, Bot] | None = None,
+    metrics: Metrics | None = None,
+    public_url: str = "",
+    body_seconds: float = 10.0,
+    lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """The application on these services.
 
-    `public_url` is where browsers reach it; `body_seconds` is how long a request's body may take.
+    `bots` take the requests of `/slack` and `/telegram`; `metrics` are shown at `/metrics`; `public_url` is where
+    browsers reach the application; `body_seconds` is how long the body of an event may take; `lifespan` holds what
+    is to run while it serves.
     """
-    ingest = IngestRoutes(services.ingest, services.sources, public_url=public_url, seconds=body_seconds)
-    return Litestar(
-        route_handlers=[*ingest.handlers()],
+    metrics = metrics or Metrics()
+    ingest = IngestRoutes(services.ingest, services.sources, metrics, seconds=body_seconds)
+
+    def given() -> Services:
+        return services
+
+    app = Litestar(
+        route_handlers=[
+            ingest.handler(),
+            settings_route(services.sources, public_url),
+            ContactRoutes,
+            SegmentRoutes,
+            ListRoutes,
+            RulebookRoutes,
+            AlertRoutes,
+            RejectedRoutes,
+            *chat_routes(bots or {}),
+            health,
+            ready,
+            metrics_route(metrics),
+        ],
+        dependencies={
+            "services": Provide(given, sync_to_thread=False),
+            "actor": Provide(actor_of(services.sources)),
+        },
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
-        openapi_config=OpenAPIConfig(title="Relance", version="1", path="/docs"),
+        openapi_config=OPENAPI,
+        logging_config=None,  # the process has its own
     )
+    describe_events(app)
+    return app

@@ -15,13 +15,14 @@ from litestar.types import Receive
 
 from server.api.problems import Refused
 
-__all__ = ["BATCH_LIMIT", "EVENT_LIMIT", "JSON", "PLAIN", "Head", "Limits", "read_body"]
+__all__ = ["ANY", "BATCH_LIMIT", "EVENT_LIMIT", "JSON", "PLAIN", "Head", "Limits", "read_body"]
 
 EVENT_LIMIT: Final = 32 * 1024
 BATCH_LIMIT: Final = 500 * 1024
 
 JSON: Final = frozenset({b"application/json"})
 PLAIN: Final = frozenset({b"text/plain"})
+ANY: Final[frozenset[bytes]] = frozenset()
 
 _DRAIN: Final = 8 * 1024 * 1024
 _UTF8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
@@ -39,8 +40,9 @@ Head = Mapping[bytes, bytes]
 
 
 async def read_body(head: Head, receive: Receive, types: frozenset[bytes], limits: Limits) -> bytes:
-    """The whole body, inflated. Raises `Refused`: 400, 408, 413 or 415."""
-    _check_type(head.get(b"content-type", b""), types)
+    """The whole body, inflated; of any type where `types` is empty. Raises `Refused`: 400, 408, 413 or 415."""
+    if types:
+        _check_type(head.get(b"content-type", b""), types)
     coding = head.get(b"content-encoding", b"identity").strip().lower()
     if coding not in (b"identity", b"gzip", b"x-gzip", b""):
         raise Refused(415, "this content encoding is not known; send gzip or none", headers={"accept-encoding": "gzip"})

@@ -13,21 +13,20 @@ from litestar.types import Receive, Scope, Send
 
 from server.api.guard import BATCH_LIMIT, EVENT_LIMIT, JSON, PLAIN, Head, Limits, read_body
 from server.api.problems import MEDIA_TYPE, Refused, problem_of
-from server.errors import NotFound, Unauthorized
+from server.errors import Unauthorized
+from server.metrics import Metrics
 from server.model.source import Source
-from server.services.ingest import Incoming, Ingest, Rejection
-from server.services.rates import TooFast
+from server.services.ingest import Ingest, Rejection
 from server.services.sources import Sources
-from server.services.strict import Broken, decode_batch, decode_object
+from server.services.strict import Item, decode_batch, decode_object
 
-__all__ = ["BATCH_PATHS", "EVENT_PATHS", "SETTINGS_PATH", "IngestRoutes"]
+__all__ = ["BATCH_PATHS", "EVENT_PATHS", "IngestRoutes"]
 
 EVENT_PATHS: Final = {
     **{f"/v1/{kind}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
     **{f"/v1/{kind[0]}": kind for kind in ("track", "identify", "page", "screen", "group", "alias")},
 }
 BATCH_PATHS: Final = ("/v1/batch", "/v1/b", "/v1/import")
-SETTINGS_PATH: Final = "/v1/projects/{key:str}/settings"
 
 _SHORT: Final = 5  # length of a short path: /v1/t
 _TAKEN: Final = b'{"success":true}'
@@ -46,45 +45,34 @@ class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class IngestRoutes:
-    """The routes that take events, and the settings that analytics.js asks for.
+    """The routes that take events. `seconds` is how long a body may take."""
 
-    `public_url` is where browsers reach this installation; "" takes what the request was sent to. `seconds` is how
-    long a body may take.
-    """
-
-    def __init__(self, ingest: Ingest, sources: Sources, *, public_url: str = "", seconds: float = 10.0) -> None:
+    def __init__(self, ingest: Ingest, sources: Sources, metrics: Metrics, *, seconds: float = 10.0) -> None:
         self._ingest = ingest
         self._sources = sources
-        self._public_url = public_url
+        self._metrics = metrics
         self._event = Limits(EVENT_LIMIT, seconds)
         self._batch = Limits(BATCH_LIMIT, seconds)
 
-    def handlers(self) -> list[ASGIRouteHandler]:
-        """The routes, for the application."""
+    def handler(self) -> ASGIRouteHandler:
+        """All of them, for the application."""
 
         @asgi([*EVENT_PATHS, *BATCH_PATHS], copy_scope=False)
         async def events(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._serve(scope, receive, send, "POST")
+            await self._serve(scope, receive, send)
 
-        @asgi(SETTINGS_PATH, copy_scope=False)
-        async def settings(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._serve(scope, receive, send, "GET")
+        return events
 
-        return [events, settings]
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, allowed: str) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         head: Head = dict(scope["headers"])
         try:
             method = scope["method"]  # type: ignore[typeddict-item]
             if method == "OPTIONS":
                 await _respond(send, 204, b"", [*_CORS, *_PREFLIGHT])
                 return
-            if method != allowed:
-                raise Refused(405, f"use {allowed} here", headers={"allow": f"{allowed}, OPTIONS"})
-            if allowed == "GET":
-                body = await self._settings(scope, head)
-            else:
-                body = await self._take(scope["path"].rstrip("/"), head, receive)
+            if method != "POST":
+                raise Refused(405, "use POST here", headers={"allow": "POST, OPTIONS"})
+            body = await self._take(scope["path"].rstrip("/"), head, receive)
         except Exception as error:
             await _respond_problem(send, error)
             return
@@ -98,15 +86,19 @@ class IngestRoutes:
         if kind:
             event = decode_object(body)
             source = source or await self._by_body(event)
-            await self._ingest.one(source, kind, Incoming(body, event))
+            await self._ingest.one(source, kind, Item(body, event))
+            self._count(source, 1, 0)
             return _TAKEN
         envelope, items = decode_batch(body)
         source = source or await self._by_body(envelope)
-        incoming = [
-            Incoming(item.raw, item.value.errors if isinstance(item.value, Broken) else item.value) for item in items
-        ]
-        rejected = await self._ingest.batch(source, incoming, envelope, history_only=path == "/v1/import")
+        rejected = await self._ingest.batch(source, items, envelope, history_only=path == "/v1/import")
+        self._count(source, len(items) - len(rejected), len(rejected))
         return msgspec.json.encode(_Answer(True, rejected)) if rejected else _TAKEN
+
+    def _count(self, source: Source, taken: int, rejected: int) -> None:
+        self._metrics.events.labels(source.name, "taken").inc(taken)
+        if rejected:
+            self._metrics.events.labels(source.name, "rejected").inc(rejected)
 
     async def _by_header(self, head: Head) -> Source | None:
         """The source that the Authorization header names; None where there is no such header."""
@@ -136,48 +128,8 @@ class IngestRoutes:
             raise Unauthorized("no source has this write key; `relance source add` makes one", code="unknown_key")
         return source
 
-    async def _settings(self, scope: Scope, head: Head) -> bytes:
-        key: str = scope["path_params"]["key"]
-        if await self._sources.authenticate(key) is None:
-            raise NotFound("no source has this write key", code="unknown_key")
-        url = self._public_url or f"{scope['scheme']}://{head.get(b'host', b'localhost').decode('latin-1')}"
-        protocol, _, host = url.partition("://")
-        return msgspec.json.encode(_analytics_settings(key, protocol, host))
-
-
-def _analytics_settings(key: str, protocol: str, host: str) -> dict[str, Any]:
-    """What analytics.js 2 reads at its start: one destination, which is this server."""
-    return {
-        "integrations": {
-            "Segment.io": {
-                "apiKey": key,
-                "apiHost": f"{host}/v1",
-                "protocol": protocol,
-                "addBundledMetadata": False,
-                "unbundledIntegrations": [],
-                "bundledConfigIds": [],
-                "unbundledConfigIds": [],
-                "maybeBundledConfigIds": {},
-            }
-        },
-        "plan": {
-            "track": {"__default": {"enabled": True, "integrations": {}}},
-            "identify": {"__default": {"enabled": True}},
-            "group": {"__default": {"enabled": True}},
-        },
-        "edgeFunction": {},
-        "enabledMiddleware": {},
-        "middlewareSettings": {},
-        "remotePlugins": [],
-        "metrics": {"sampleRate": 0},
-        "analyticsNextEnabled": True,
-        "legacyVideoPluginsEnabled": False,
-    }
-
 
 async def _respond_problem(send: Send, error: Exception) -> None:
-    if isinstance(error, TooFast):
-        error = Refused(429, error.message, headers={"retry-after": str(max(1, -int(-error.retry_after // 1)))})
     problem = problem_of(error, body=True)
     headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
     await _respond(send, problem.status, problem.encode(), [(b"content-type", MEDIA_TYPE.encode()), *_CORS, *headers])

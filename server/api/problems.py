@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -13,11 +13,10 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from rules.errors import RuleErrors
+from rules.errors import Problem as TextProblem
 from server.errors import (
     Ambiguous,
     Conflict,
-    FieldError,
     Forbidden,
     Invalid,
     NotFound,
@@ -25,8 +24,10 @@ from server.errors import (
     Unauthorized,
     Unavailable,
 )
+from server.services.rates import TooFast
+from server.services.rulebooks import WrongRulebook
 
-__all__ = ["EXCEPTION_HANDLERS", "MEDIA_TYPE", "Problem", "Refused", "problem_of"]
+__all__ = ["EXCEPTION_HANDLERS", "MEDIA_TYPE", "Problem", "ProblemLine", "Refused", "problem_lines", "problem_of"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -42,6 +43,16 @@ class Refused(RelanceError):
         self.headers = headers or {}
 
 
+class ProblemLine(msgspec.Struct, frozen=True):
+    """A mistake in a rulebook, with its place."""
+
+    line: int
+    column: int
+    message: str
+    suggestion: str | None
+    excerpt: str | None
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of an error (RFC 9457), with what is wrong at which place, and further members of some kinds."""
 
@@ -49,8 +60,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     status: int
     detail: str = ""
-    errors: list[FieldError] | list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
-    warnings: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    errors: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    warnings: list[ProblemLine] | msgspec.UnsetType = msgspec.UNSET
     current: str = ""
     choices: list[str] | msgspec.UnsetType = msgspec.UNSET
     headers: dict[str, str] = msgspec.field(default_factory=dict)
@@ -65,6 +76,11 @@ def problem_of(error: Exception, *, body: bool = False) -> Problem:
     match error:
         case Refused():
             return _problem(error.status, error.message, headers=dict(error.headers))
+        case WrongRulebook():
+            lines, warnings = problem_lines(error.checked.problems), problem_lines(error.checked.warnings)
+            return _problem(422, error.message, errors=lines, warnings=warnings)
+        case TooFast():
+            return _problem(429, error.message, headers=_retry(error.retry_after))
         case Invalid():
             status = 400 if body or error.code == "malformed" else 422
             return _problem(status, error.message, errors=error.errors)
@@ -79,14 +95,7 @@ def problem_of(error: Exception, *, body: bool = False) -> Problem:
         case Ambiguous():
             return _problem(409, error.message, choices=error.choices)
         case Unavailable():
-            return _problem(503, error.message, headers={"retry-after": str(max(1, ceil(error.retry_after)))})
-        case RuleErrors():
-            return _problem(
-                422,
-                "the rulebook has errors",
-                errors=[msgspec.to_builtins(each) for each in error.problems],
-                warnings=[msgspec.to_builtins(each) for each in error.warnings],
-            )
+            return _problem(503, error.message, headers=_retry(error.retry_after))
         case HTTPException():
             return _problem(error.status_code, _detail(error), headers=dict(error.headers or {}))
         case _:
@@ -103,6 +112,15 @@ def _problem(status: int, detail: str, **members: Any) -> Problem:
         detail=detail,
         **members,
     )
+
+
+def _retry(seconds: float) -> dict[str, str]:
+    return {"retry-after": str(max(1, ceil(seconds)))}
+
+
+def problem_lines(found: Iterable[TextProblem]) -> list[ProblemLine]:
+    """Mistakes of a rulebook as they are shown."""
+    return [ProblemLine(each.line, each.column, each.message, each.suggestion, each.excerpt or None) for each in found]
 
 
 def _detail(error: HTTPException) -> str:

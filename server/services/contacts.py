@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from rules.attribute import Misfit, fit
-from rules.contact import Consent, Contact, Millis
+from rules.contact import Consent, Contact
 from rules.entry import AttributesSet, EventReceived
 from rules.rulebook import Rulebook
 from rules.score import score_at
@@ -21,10 +21,11 @@ from server.services.access import require
 from server.services.masking import display
 from server.services.rulebooks import Rulebooks
 from server.services.timeline import TimelinePage, page_of, timeline_of
+from server.services.views import bad_cursor, moment
 from server.services.why import Why, why_of
 from server.store.store import Store
 
-__all__ = ["ContactPage", "ContactView", "Contacts", "IdentityView", "Patched", "moment"]
+__all__ = ["ContactPage", "ContactView", "Contacts", "IdentityView", "Patched"]
 
 _ID: Final = re.compile(r"[au][0-9a-hjkmnp-tv-z]{17}")
 _NAMESPACES: Final = ("user", "anonymous", "email")
@@ -91,9 +92,7 @@ class Contacts:
         """All contacts, page by page, in no order that means anything. Raises `Forbidden`, `Invalid`."""
         require(actor, "read", "rep")
         if cursor is not None and not re.fullmatch(r"\d{1,4}:[a-z0-9]*", cursor):
-            raise Invalid(
-                "the cursor is not one of ours", [FieldError("cursor", "take it from `next`")], code="bad_cursor"
-            )
+            raise bad_cursor()
         some = await self._store.contacts.page(cursor, limit)
         return ContactPage(await self._views(some.ids), some.next)
 
@@ -210,11 +209,6 @@ class Contacts:
             created=moment(contact.created),
             last_seen=moment(contact.last_seen),
         )
-
-
-def moment(millis: Millis) -> datetime:
-    """Milliseconds since 1970 as aware UTC."""
-    return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 def _fitting(attributes: Mapping[str, Any], book: Rulebook) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -14,20 +14,14 @@ from server.ports import Clock
 from server.services.calls import Arrival, Call, moment_of, read_call
 from server.services.joining import Joining
 from server.services.rates import Rates
+from server.services.strict import Broken, Item
 from server.store.rejected import Rejected, RejectedEvent
 from server.store.store import Store
 
-__all__ = ["MAX_BATCH", "MAX_EVENT", "Incoming", "Ingest", "Rejection"]
+__all__ = ["MAX_BATCH", "MAX_EVENT", "Ingest", "Rejection"]
 
 MAX_BATCH = 2_500
 MAX_EVENT = 32 * 1024  # bytes
-
-
-class Incoming(NamedTuple):
-    """One event as it came: its text, and the object in it or what is wrong with it."""
-
-    raw: bytes
-    value: dict[str, Any] | list[FieldError]
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -47,7 +41,7 @@ class Ingest:
         self._rates = rates
         self._rejected = Rejected(store.redis, store.seal)
 
-    async def one(self, source: Source, kind: str, event: Incoming) -> None:
+    async def one(self, source: Source, kind: str, event: Item) -> None:
         """Take one event. Raises `Invalid` (and keeps it for inspection), `Forbidden`, `TooFast`, `Unavailable`."""
         if kind == "alias" and source.kind == "browser":
             raise Forbidden("a browser source may not alias; use a server source", code="browser_alias")
@@ -56,7 +50,7 @@ class Ingest:
             raise Invalid("the event is not valid", rejections[0].errors, code="bad_event")
 
     async def batch(
-        self, source: Source, events: Sequence[Incoming], envelope: dict[str, Any], *, history_only: bool = False
+        self, source: Source, events: Sequence[Item], envelope: dict[str, Any], *, history_only: bool = False
     ) -> list[Rejection]:
         """Take the events of a batch, each of the kind that its `type` says; return those that are not taken.
 
@@ -68,7 +62,7 @@ class Ingest:
             raise Invalid("the batch is too long", [wrong], code="long_batch")
         return await self._take(source, "", events, self._arrival(source, envelope, history_only=history_only))
 
-    async def again(self, kept: RejectedEvent, event: Incoming, message_id: str) -> None:
+    async def again(self, kept: RejectedEvent, event: Item, message_id: str) -> None:
         """Take an event that was rejected before; `message_id` where it has none, so that twice is once."""
         arrival = Arrival(
             received=kept.received,
@@ -93,7 +87,7 @@ class Ingest:
             history_only=history_only,
         )
 
-    async def _take(self, source: Source, kind: str, events: Sequence[Incoming], arrival: Arrival) -> list[Rejection]:
+    async def _take(self, source: Source, kind: str, events: Sequence[Item], arrival: Arrival) -> list[Rejection]:
         await self._rates.spend(source.name, len(events), source.rate)
         calls, rejections = _read(kind, events, arrival)
         if calls:
@@ -132,9 +126,7 @@ class Ingest:
         if old != contact:
             await self._joining.alias(old, contact)
 
-    async def _keep(
-        self, kind: str, events: Sequence[Incoming], rejections: Sequence[Rejection], arrival: Arrival
-    ) -> None:
+    async def _keep(self, kind: str, events: Sequence[Item], rejections: Sequence[Rejection], arrival: Arrival) -> None:
         """Keep rejected events for inspection; that this cannot be done changes no answer."""
         kept = [
             RejectedEvent(
@@ -155,14 +147,14 @@ class Ingest:
             return
 
 
-def _read(kind: str, events: Sequence[Incoming], arrival: Arrival) -> tuple[list[Call], list[Rejection]]:
+def _read(kind: str, events: Sequence[Item], arrival: Arrival) -> tuple[list[Call], list[Rejection]]:
     calls: list[Call] = []
     rejections: list[Rejection] = []
     for index, (raw, value) in enumerate(events):
         if len(raw) > MAX_EVENT:
             rejections.append(Rejection(index, [FieldError("", f"is over {MAX_EVENT // 1024} KB")]))
-        elif not isinstance(value, dict):
-            rejections.append(Rejection(index, value))
+        elif isinstance(value, Broken):
+            rejections.append(Rejection(index, value.errors))
         else:
             try:
                 calls.append(read_call(value, kind or _type(value), arrival))

@@ -7,12 +7,12 @@ from datetime import datetime
 
 import msgspec
 
-from server.errors import FieldError, Invalid, NotFound
+from server.errors import FieldError, NotFound
 from server.model.actor import Actor
 from server.services.access import require
-from server.services.contacts import moment
-from server.services.ingest import Incoming, Ingest
-from server.services.strict import decode_object
+from server.services.ingest import Ingest
+from server.services.strict import Item, decode_object
+from server.services.views import bad_cursor, moment
 from server.store.rejected import Rejected as Kept
 from server.store.rejected import RejectedEvent
 from server.store.store import Store
@@ -50,9 +50,7 @@ class Rejected:
         """Some of them. Raises `Forbidden`, `Invalid` for a bad cursor."""
         require(actor, "read", "marketer")
         if cursor is not None and not _ID.fullmatch(cursor):
-            raise Invalid(
-                "the cursor is not one of ours", [FieldError("cursor", "take it from `next`")], code="bad_cursor"
-            )
+            raise bad_cursor()
         found, following = await self._kept.page(cursor, limit)
         return RejectedPage([_view(event_id, event) for event_id, event in found], following)
 
@@ -66,7 +64,7 @@ class Rejected:
         if event is None:
             raise NotFound("there is no such rejected event; it may have been replayed", code="no_rejected")
         raw = corrected or event.raw
-        await self._ingest.again(event, Incoming(raw, decode_object(raw)), f"rejected-{event_id}")
+        await self._ingest.again(event, Item(raw, decode_object(raw)), f"rejected-{event_id}")
         await self._kept.drop(event_id)
 
 

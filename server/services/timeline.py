@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from rules.contact import Contact, Event, Millis
-from server.errors import FieldError, Invalid
 from server.model.consent import ConsentRecord
+from server.services.views import bad_cursor, moment
 
 __all__ = ["TimelineEntry", "TimelinePage", "page_of", "timeline_of"]
 
@@ -40,13 +40,14 @@ def timeline_of(
         told = {"action": record.action, "status": record.status, "source": record.source}
         found.append(_entry(record.time, "consent", record.purpose, told))
     for points in contact.adjustments:
-        told = {"points": points.tenths / 10, "by": points.by, "reason": points.reason}
-        found.append(_entry(points.time, "points", points.reason or points.by, told))
+        given = {"points": points.tenths / 10, "by": points.by, "reason": points.reason}
+        found.append(_entry(points.time, "points", points.reason or points.by, given))
     for name, since in contact.lists.items():
         found.append(_entry(since, "list", name, {}))
     for name, membership in contact.segments.items():
         found.append(_entry(membership.entered, "segment", name, {"version": membership.version}))
-    return sorted(reversed(found), key=lambda each: -each[0])
+    found.reverse()
+    return sorted(found, key=lambda each: -each[0])
 
 
 def page_of(timeline: Sequence[tuple[Millis, TimelineEntry]], cursor: str | None, limit: int) -> TimelinePage:
@@ -72,10 +73,8 @@ def _place(cursor: str) -> tuple[Millis, int]:
     try:
         return int(time), int(given)
     except ValueError:
-        wrong = FieldError("cursor", "take it from `next` of the page before")
-        raise Invalid("the cursor is not one of ours", [wrong], code="bad_cursor") from None
+        raise bad_cursor() from None
 
 
 def _entry(time: Millis, kind: str, name: str, properties: dict[str, Any]) -> tuple[Millis, TimelineEntry]:
-    moment = datetime.fromtimestamp(time / 1000, UTC)
-    return time, TimelineEntry(time=moment, kind=kind, name=name, properties=properties)
+    return time, TimelineEntry(time=moment(time), kind=kind, name=name, properties=properties)

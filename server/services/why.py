@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -12,6 +12,7 @@ from rules.explain import RuleWhy, ScoreLine, explain_rule, explain_score
 from rules.rulebook import Rulebook
 from rules.score import score_at
 from server.errors import NotFound
+from server.services.views import moment
 
 __all__ = ["AdjustmentView", "Why", "why_of"]
 
@@ -48,7 +49,7 @@ def why_of(
         lines=explain_score(contact, past, book, now, timezone),
         adjustments=[
             AdjustmentView(
-                time=datetime.fromtimestamp(each.time / 1000, UTC),
+                time=moment(each.time),
                 points=each.tenths / 10,
                 by=each.by,
                 reason=each.reason,

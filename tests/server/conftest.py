@@ -13,12 +13,17 @@ import uvicorn
 from rules.entry import Entry
 from server.api.protocol import Protocol
 from server.app import create_app
+from server.services.alerts import Alerts
 from server.services.consents import Consents
+from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.rates import Rates
+from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
+from server.services.segments import Lists, Segments
 from server.services.sources import Sources
+from server.services.status import Status
 from server.store import keys
 from server.store.buckets import Buckets
 from server.store.store import Store
@@ -37,7 +42,13 @@ class ServerServices:
         self.consents = Consents(self.store, self.clock, self.rulebooks)
         self.joining = Joining(self.store, self.clock, self.consents)
         self.sources = Sources(self.store, self.clock)
+        self.contacts = Contacts(self.store, self.clock, self.rulebooks)
+        self.segments = Segments(self.store, self.rulebooks)
+        self.lists = Lists(self.store, self.rulebooks)
+        self.alerts = Alerts(self.store, self.clock, self.rulebooks, self.contacts)
+        self.status = Status(self.store, self.clock)
         self.ingest = Ingest(self.store, self.clock, self.joining, Rates(Buckets(self.store.redis), self.clock))
+        self.rejected = Rejected(self.store, self.ingest)
 
     async def logged(self) -> list[tuple[str, Entry]]:
         """All entries of all logs, with their contacts, in the order in which they were appended."""
@@ -70,7 +81,7 @@ async def socket_url(services: ServerServices) -> AsyncIterator[str]:
     running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    yield "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     await running
 

@@ -1,0 +1,93 @@
+"""OpenAPI: what is said of the whole, and of the routes that are plain ASGI."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    PathItem,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+)
+
+from server.api.ingest import BATCH_PATHS, EVENT_PATHS
+from server.api.problems import MEDIA_TYPE
+
+__all__ = ["OPENAPI", "describe_events"]
+
+OPENAPI: Final = OpenAPIConfig(
+    title="Relance",
+    version="1",
+    path="/docs",
+    description="Events come in by the Segment HTTP tracking API; contacts, segments, rulebook and alerts are read "
+    "and changed with an API key. Errors are RFC 9457 problem+json. Times are RFC 3339 UTC.",
+    components=Components(
+        security_schemes={
+            "apiKey": SecurityScheme(type="http", scheme="bearer", description="`relance key add` makes one."),
+            "writeKey": SecurityScheme(
+                type="http", scheme="basic", description="A source's write key as user name, no password."
+            ),
+        }
+    ),
+    security=[{"apiKey": []}],
+    use_handler_docstrings=True,
+)
+
+_ME: Final = {"userId": "42", "anonymousId": "507f191e810c19729de860ea"}
+_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "track": {**_ME, "event": "Order Completed", "properties": {"amount": 59.9}, "timestamp": "2026-01-31T09:30:00Z"},
+    "identify": {**_ME, "traits": {"email": "zoe@shop.example", "firstName": "Zoe"}},
+    "page": {**_ME, "name": "Shoes", "properties": {"url": "https://shop.example/shoes"}},
+    "screen": {**_ME, "name": "Basket"},
+    "group": {"userId": "42", "groupId": "acme", "traits": {"name": "Acme"}},
+    "alias": {"userId": "42", "previousId": "507f191e810c19729de860ea"},
+}
+_REFUSALS: Final = {
+    "400": "The body is not valid; `errors` says where.",
+    "401": "No source has this write key.",
+    "403": "A browser source may not do this.",
+    "413": "The body is over its limit: 32 KB an event, 500 KB a batch.",
+    "415": "The body is not JSON in UTF-8.",
+    "429": "The source is over its rate; see Retry-After.",
+    "503": "It cannot be stored now; see Retry-After.",
+}
+
+
+def describe_events(app: Litestar) -> None:
+    """Add the routes that take events to the application's OpenAPI document."""
+    paths = app.openapi_schema.paths
+    assert paths is not None
+    for path, kind in EVENT_PATHS.items():
+        paths[path] = _item(path, f"Take one {kind} call", _EXAMPLES[kind])
+    for path in BATCH_PATHS:
+        what = "Import history: it starts nothing" if path == "/v1/import" else "Take a batch of calls"
+        batch = [{"type": kind, **_EXAMPLES[kind]} for kind in ("identify", "track")]
+        paths[path] = _item(path, what, {"batch": batch, "sentAt": "2026-01-31T09:30:01Z"})
+
+
+def _item(path: str, summary: str, example: dict[str, Any]) -> PathItem:
+    schema = Schema(type=OpenAPIType.OBJECT)
+    content = OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})
+    taken = OpenAPIMediaType(schema=schema, examples={"taken": Example(value={"success": True})})
+    types = ("application/json", "text/plain") if len(path) == len("/v1/t") else ("application/json",)
+    responses = {"200": OpenAPIResponse(description="Stored.", content={"application/json": taken})}
+    for status, text in _REFUSALS.items():
+        responses[status] = OpenAPIResponse(description=text, content={MEDIA_TYPE: OpenAPIMediaType(schema=schema)})
+    operation = Operation(
+        tags=["Events"],
+        summary=summary,
+        operation_id="Take" + path.title().replace("/", ""),
+        request_body=RequestBody(content=dict.fromkeys(types, content), required=True),
+        responses=dict(responses),
+        security=[{"writeKey": []}, {}],
+    )
+    return PathItem(post=operation)
