@@ -103,28 +103,33 @@ def read(attribute: Attribute, value: Value) -> Any:
 
 
 def put(contact: Contact, name: str, value: Value, time: Millis, current: Value) -> bool:
-    """Record that `name` got `value` at `time`; True when that makes it the current value.
+    """Record that `name` got `value` at `time`; True when that changes the current value.
 
-    A value that is older than the last change is remembered in its place and leaves the current one as it is.
+    A value that is older than the last one is remembered in its place and leaves the current one as it is. Of a value
+    that is set again and again the first and the last time are known.
     """
     former = contact.former.get(name)
     if former is None:
-        if value == current and type(value) is type(current):
-            return False
-        contact.former[name] = [(time, current)]
-        return True
-    if time >= former[-1][0]:
-        if value == current and type(value) is type(current):
-            return False
+        former = contact.former[name] = []
+    if former and time < former[-1][0]:
+        place = bisect_right(former, time, key=lambda change: change[0])
+        until, held = former[place]
+        if not _same(held, value):
+            former[place : place + 1] = [(time, held), (until, value)]
+        return False
+    if not _same(current, value):
         former.append((time, current))
-        if len(former) > _FORMER_KEPT:
-            del former[0]
-        return True
-    place = bisect_right(former, time, key=lambda change: change[0])
-    until, held = former[place]
-    if held != value:
-        former[place : place + 1] = [(time, held), (until, value)]
-    return False
+    elif len(former) > 1 and _same(former[-1][1], current):
+        former[-1] = (time, current)
+    elif not former or time > former[-1][0]:
+        former.append((time, current))
+    if len(former) > _FORMER_KEPT:
+        del former[0]
+    return not _same(current, value)
+
+
+def _same(one: Value, other: Value) -> bool:
+    return bool(one == other) and type(one) is type(other)
 
 
 def value_at(contact: Contact, name: str, time: Millis, current: Value) -> Value:

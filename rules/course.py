@@ -13,7 +13,7 @@ from rules.expression import EVALUATION_FAULTS, fault
 from rules.facts import facts_now
 from rules.history import History
 from rules.moment import zone
-from rules.plan import Occasion, Plan
+from rules.plan import Hit, Occasion, Plan
 
 __all__ = ["EVALUATION_FAULTS", "Course"]
 
@@ -31,6 +31,7 @@ class Course:
     muted: bool = False
     past: Sequence[Event] = ()
     dirty: list[int] = field(default_factory=list)  # positions of nodes to settle, a heap
+    again: dict[str, Hit] = field(default_factory=dict)  # `on` scores to work out again from the history
     occasions: list[Occasion] = field(default_factory=list)
     fired: set[str] = field(default_factory=set)
     moments: list[Millis] = field(default_factory=list)  # when something evaluated may change by time alone
@@ -61,6 +62,12 @@ class Course:
             self._facts["contact"].clear()
         if attribute == "timezone":
             self._where = None
+
+    def changed_at(self, name: str, time: Millis) -> None:
+        """What `on` scores read has changed at a moment: those of events since then are to be worked out again."""
+        reading = self.plan.hits_reading.get(name)
+        if reading and self.contact.tail and time <= self.contact.tail[-1].time:
+            self.again.update({hit.name: hit for hit in reading})
 
     def reset(self) -> None:
         """Much has changed: make the facts anew."""

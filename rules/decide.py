@@ -42,16 +42,19 @@ _REMEMBERED = 7  # days a message id is known
 def needs_past(contact: Contact, book: Rulebook, entry: Entry | None = None) -> bool:
     """Whether `decide` needs the events of the contact's stored chunks to be exact.
 
-    It does under a new rulebook, to absorb another contact, and for a late event that rules looking back concern.
+    It does under a new rulebook, to absorb another contact, and for what comes late where `on` scores look back.
     """
     if not contact.chunks:
         return False
     if contact.version != book.version or isinstance(entry, Absorbed):
         return True
-    if not isinstance(entry, EventReceived) or not contact.tail or entry.time >= contact.tail[-1].time:
+    if entry is None or not contact.tail or entry.time > contact.tail[-1].time:
         return False
-    concerned = plan_of(book).events.get(entry.name)
-    return concerned is not None and bool(concerned.back)
+    plan = plan_of(book)
+    if isinstance(entry, EventReceived) and not entry.traits:
+        concerned = plan.events.get(entry.name)
+        return concerned is not None and bool(concerned.back)
+    return bool(plan.hits_reading)
 
 
 def decide(
@@ -176,6 +179,9 @@ def _renew(course: Course) -> None:
 
 def _finish(course: Course) -> Decision:
     contact, decision = course.contact, course.decision
+    if course.again:
+        rehit(course, course.again.values())
+        course.dirty.append(course.plan.score)
     run_triggers(course)
     contact.changes_at = next_moment(course, contact.changes_at)
     spill(contact, decision)
@@ -187,14 +193,15 @@ def _finish(course: Course) -> Decision:
 def _remember(contact: Contact, entry: EventReceived) -> bool:
     """Note a message id; False where it was known. Ids older than a week are forgotten."""
     digest = blake2b(entry.message_id.encode(), digest_size=8).digest()
-    seen = contact.seen
-    for block in seen.values():
+    seen, today = contact.seen, entry.received // DAY
+    for day, block in seen.items():
+        if day < today - _REMEMBERED:
+            continue
         place = block.find(digest)
         while place >= 0:
             if place % 8 == 0:
                 return False
             place = block.find(digest, place + 1)
-    today = entry.received // DAY
     known = seen.get(today)
     if known is not None:
         seen[today] = known + digest
@@ -245,8 +252,7 @@ def _happen(course: Course, event: Event) -> None:
         if concerned.hits:
             add_hits(course, concerned, event, shown, late)
     if late and concerned.back:
-        rehit(course, concerned.back)
-        course.dirty.append(plan.score)
+        course.again.update({hit.name: hit for hit in concerned.back})
 
 
 def _take_traits(course: Course, entry: EventReceived) -> None:
@@ -294,6 +300,7 @@ def _set(course: Course, name: str, value: Value, time: Millis, trusted: bool) -
 
 def _store(course: Course, name: str, value: Value, time: Millis) -> None:
     contact, plan = course.contact, course.plan
+    course.changed_at(name, time)
     if not put(contact, name, value, time, contact.attributes.get(name)):
         return
     if value is None:
@@ -314,6 +321,7 @@ def _recount(course: Course) -> None:
 
 def _record_consent(course: Course, entry: ConsentRecorded) -> None:
     granted = record(course.contact, entry)
+    course.changed_at(f"consent:{entry.purpose}", entry.time)
     course.dirty.extend(course.plan.by_purpose.get(entry.purpose, ()))
     if entry.purpose in course.plan.scored_purposes:
         _recount(course)

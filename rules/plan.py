@@ -92,6 +92,7 @@ class Plan:
     kept: dict[str, int] = field(default_factory=dict)  # index key → longest window
     hits: dict[str, Hit] = field(default_factory=dict)
     hits_by_event: dict[str, tuple[Hit, ...]] = field(default_factory=dict)
+    hits_reading: dict[str, tuple[Hit, ...]] = field(default_factory=dict)  # by attribute, `list:NAME`, `consent:NAME`
     ageing: tuple[Hit, ...] = ()
     by_attribute: dict[str, tuple[int, ...]] = field(default_factory=dict)
     by_list: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -137,6 +138,15 @@ def _plan_hits(plan: Plan) -> None:
     for hit in plan.hits.values():
         named[hit.event].append(hit)
     plan.hits_by_event = {event: tuple(hits) for event, hits in named.items()}
+    reading: dict[str, list[Hit]] = defaultdict(list)
+    for hit in plan.hits.values():
+        if hit.expression is not None:
+            reads = hit.expression.reads
+            read = _attributes(reads, plan.book)
+            read |= {f"list:{name}" for name in reads.lists} | {f"consent:{name}" for name in reads.purposes}
+            for name in read:
+                reading[name].append(hit)
+    plan.hits_reading = {name: tuple(hits) for name, hits in reading.items()}
 
 
 def _hit(score: Score, event: str) -> Hit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rules.contact import Contact, Event, Millis, TimedIndex
 from rules.course import EVALUATION_FAULTS, Course
@@ -22,22 +22,27 @@ def rebuild(course: Course, past: Sequence[Event]) -> None:
     contact, plan = course.contact, course.plan
     events = by_time([*past, *contact.tail])
     index = carry_over(contact.index, plan.kept, events)
-    _replay(course, events, index, plan.hits.values())
+    found = _replay(course, events, index, plan.hits.values())
+    _replace_hits(contact, events, {**dict.fromkeys(contact.hits, ()), **found})
     contact.index = index
     contact.holds = [name for name in contact.holds if name in plan.book.scores and name not in plan.hits]
     contact.static = static_tenths(contact, plan, course.where)
 
 
 def rehit(course: Course, hits: Collection[Hit]) -> None:
-    """Work out again the hits of rules that look back, after a late event; the indexes are right already."""
+    """Work out again the hits of some rules, after something late that they read; the indexes are right already."""
     contact, plan = course.contact, course.plan
     events = by_time([*course.past, *contact.tail])
-    _replay(course, events, carry_over(contact.index, plan.kept, events), hits)
+    found = _replay(course, events, carry_over(contact.index, plan.kept, events), hits)
+    _replace_hits(contact, events, found)
     contact.static = static_tenths(contact, plan, course.where)
 
 
-def _replay(course: Course, events: Sequence[Event], index: dict[str, TimedIndex], hits: Collection[Hit]) -> None:
-    contact, plan = course.contact, course.plan
+def _replay(
+    course: Course, events: Sequence[Event], index: dict[str, TimedIndex], hits: Collection[Hit]
+) -> dict[str, list[Millis]]:
+    """Count the events in `index` one by one, and give the times at which each rule was met."""
+    plan = course.plan
     by_event: dict[str, list[Hit]] = {}
     found: dict[str, list[Millis]] = {}
     for hit in hits:
@@ -56,7 +61,7 @@ def _replay(course: Course, events: Sequence[Event], index: dict[str, TimedIndex
             concerned = by_event.get(event.name)
             if concerned:
                 _evaluate(course, event, concerned, index, found)
-    _replace_hits(contact, events, found)
+    return found
 
 
 def _evaluate(
@@ -73,15 +78,12 @@ def _evaluate(
             course.mishap(hit.name, problem)
 
 
-def _replace_hits(contact: Contact, events: Sequence[Event], found: dict[str, list[Millis]]) -> None:
+def _replace_hits(contact: Contact, events: Sequence[Event], found: Mapping[str, Sequence[Millis]]) -> None:
     """Put new results in the place of those of the same events; hits of events that are gone stay."""
     known = {event.time for event in events}
-    for name in {*found, *contact.hits}:
+    for name, times in found.items():
         old = [time for time in contact.hits.get(name, ()) if time not in known]
-        if name not in found:
-            new = old
-        else:
-            new = sorted([*old, *found[name]]) if old else found[name]
+        new = sorted([*old, *times])
         if new:
             contact.hits[name] = new
         else:

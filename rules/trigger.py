@@ -102,6 +102,7 @@ def put_on_list(course: Course, name: str, member: bool, time: Millis) -> None:
     if member == (name in contact.lists):
         return
     put(contact, f"list:{name}", member, time, not member)
+    course.changed_at(f"list:{name}", time)
     if member:
         contact.lists[name] = time
         note_move(name, decision.lists_joined, decision.lists_left)
