@@ -52,11 +52,11 @@ class ScriptedChannel:
     async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
         message = Message(address, card, repeated)
         await self._call("post", address, card.alert, lambda: self.messages.append(message))
-        return str(self.messages.index(message))
+        return f"{address}:{self.messages.index(message)}"
 
     async def edit(self, address: str, reference: str, card: Card) -> None:
         def change() -> None:
-            message = self.messages[int(reference)]
+            message = self.messages[int(reference.split(":")[1])]
             assert message.address == address
             message.card, message.edits = card, message.edits + 1
 
@@ -65,7 +65,7 @@ class ScriptedChannel:
     async def find(self, address: str, alert: str) -> str | None:
         await self._call("find", address, alert, lambda: None)
         there = [n for n, m in enumerate(self.messages) if (m.address, m.card.alert) == (address, alert)]
-        return str(there[-1]) if there and self.finds else None
+        return f"{address}:{there[-1]}" if there and self.finds else None
 
     async def _call(self, call: str, address: str, alert: str, effect: Callable[[], object]) -> None:
         self.calls.append(call)

@@ -36,6 +36,8 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     card may be there. `failed`: given up, `reason` says why; the alert's next change tries again. `sending` is never
     stored: a courier has the card at this moment. `attempts` and `since` count the tries that failed since the last
     success; nothing is tried before `not_before`; `slot` is a moment that was reserved at the platform's pace.
+    `unsure`: a post's answer was lost and the card not found since, so a next one must bear the mark of a repeated one.
+    `copies` are references of further messages that show the card, where an answer was lost once.
     """
 
     state: DeliveryState = "none"
@@ -47,6 +49,8 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     slot: Millis = 0
     reason: str = ""
     updated: Millis = 0
+    copies: tuple[str, ...] = ()
+    unsure: bool = False
 
 
 class TakenCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ is due is brought to the alert as it is now. Each outcome of a channel has one a
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple, TypeAlias
@@ -29,6 +28,8 @@ from server.model.delivery import Delivery, Place, TakenCard
 from server.ports import CardChannel, ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure, Clock
 from server.services.access import require
 from server.services.alerts import Alerts
+from server.services.copies import with_copy
+from server.services.outcome import Shown, given_up, outcome
 from server.services.pacing import Pacing
 from server.store.alerts import alert_partition
 from server.store.outbox import Outbox
@@ -44,9 +45,7 @@ CHANNEL_TIMEOUT: Final[Millis] = 5000
 HELD: Final[Millis] = 8000  # a card is one courier's alone for this long: longer than a channel's time-out
 AT_ONCE: Final = 64  # cards that one call of `deliver` has in hand
 BUSY_FOR: Final[Millis] = 10_000  # after which `deliver` takes no more cards, and says so
-GIVE_UP: Final[Millis] = 24 * 3600 * 1000
-_FIRST_PAUSE: Final[Millis] = 500
-_LONGEST_PAUSE: Final[Millis] = 300_000
+SOON: Final[Millis] = 5000  # what is due later than this is left to the sweep
 
 
 class Undelivered(NamedTuple):
@@ -55,13 +54,6 @@ class Undelivered(NamedTuple):
     alert: str
     place: Place
     delivery: Delivery
-
-
-class _Shown(NamedTuple):
-    """What a channel made of a card: the message's reference, and whether it is up to date now."""
-
-    reference: str
-    error: ChannelError | None = None
 
 
 class Deliveries:
@@ -100,9 +92,11 @@ class Deliveries:
             while more or hands:
                 if more and len(hands) < AT_ONCE:
                     now, room = self._clock.now(), AT_ONCE - len(hands)
-                    taken = await self._outbox.take(partition, now, now + HELD, room)
+                    taken, following = await self._outbox.take(partition, now, now + HELD, room)
                     hands |= {asyncio.create_task(self._handle(card)) for card in taken}
                     more = len(taken) == room
+                    if now < following <= now + SOON:  # also where the engine's clock is ahead of this one
+                        _earliest(moments, {partition: following})
                 if not hands:
                     break
                 done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +135,25 @@ class Deliveries:
         found = await self._outbox.undelivered(range(self._store.partitions), limit)
         return [Undelivered(*row) for row in found]
 
+    async def noticed(self, alert_id: str, platform: str, reference: str) -> None:
+        """Somebody pressed a button on this message: if it is a copy that nobody knew of, keep it up to date too.
+
+        Costs one round trip where it is known. Raises `Unavailable`.
+        """
+        home = alert_partition(alert_id, self._store.partitions)
+        if home is None:
+            return
+        for _ in range(20):
+            known = await self._outbox.deliveries(home, alert_id)
+            found = with_copy(known, platform, reference)
+            if found is None:
+                return
+            place, after = found
+            if await self._outbox.note(home, alert_id, place, known[place], after, self._clock.now()):
+                await self.deliver(home)
+                return
+            await asyncio.sleep(0.1)
+
     # --- one card ----------------------------------------------------------------------------------------------
 
     async def _handle(self, card: TakenCard) -> Moments:
@@ -152,7 +165,8 @@ class Deliveries:
         except Exception as error:
             log.exception("card failed", alert=card.alert_id, platform=card.place.platform)
             before = _known(card)
-            after, again = self._outcome(before, 0, _Shown(before.reference, ChannelDown(type(error).__name__)))
+            shown = Shown(before.reference, ChannelDown(type(error).__name__))
+            after, again = outcome(before, 0, shown, self._clock.now())
             return await self._finish(card, after, again=again)
 
     async def _bring(self, card: TakenCard) -> Moments:
@@ -170,7 +184,7 @@ class Deliveries:
             return await self._finish(card, before)
         channel = self._channels.get(card.place.platform)
         if channel is None:
-            return await self._finish(card, self._failed(before, f"{card.place.platform} is not set up"))
+            return await self._finish(card, given_up(before, f"{card.place.platform} is not set up", self._clock.now()))
         return await self._when_due(card, alert, before, channel)
 
     async def _when_due(self, card: TakenCard, alert: Alert, before: Delivery, channel: CardChannel) -> Moments:
@@ -186,7 +200,7 @@ class Deliveries:
         if self._clock.now() + self._timeout > card.until:
             return await self._finish(card, before, again=self._clock.now())  # too late to call and still be alone
         shown = await self._show(channel, card, before, face)
-        after, again = self._outcome(before, alert.revision, shown)
+        after, again = outcome(before, alert.revision, shown, self._clock.now())
         if isinstance(shown.error, ChannelBusy) and again is not None:
             with suppress(Unavailable):
                 await self._pacing.hold(card.place, editing=editing, now=self._clock.now(), moment=again)
@@ -197,10 +211,10 @@ class Deliveries:
             )  # fmt: skip
         return await self._finish(card, after, again=again)
 
-    async def _show(self, channel: CardChannel, card: TakenCard, before: Delivery, face: Card) -> _Shown:
+    async def _show(self, channel: CardChannel, card: TakenCard, before: Delivery, face: Card) -> Shown:
         """Edit the card where it is, else post it; one that may be there already is looked for first."""
         address, reference = card.place.address, before.reference
-        repeated = before.state == "unknown"
+        repeated = before.unsure
         try:
             async with asyncio.timeout(self._timeout / 1000):
                 if repeated:
@@ -209,38 +223,17 @@ class Deliveries:
                     await channel.edit(address, reference, face)
                 else:
                     reference = await channel.post(address, face, repeated=repeated)
-            return _Shown(reference)
+                for copy in before.copies:
+                    with suppress(ChannelRefused):  # somebody deleted it
+                        await channel.edit(address, copy, face)
+            return Shown(reference)
         except ChannelError as error:
-            return _Shown(reference, error)
+            return Shown(reference, error)
         except TimeoutError:
-            return _Shown(reference, ChannelUnsure("no answer in time"))
+            return Shown(reference, ChannelUnsure("no answer in time"))
         except Exception as error:  # a channel's own fault must not stop the others, nor lose the card
             log.exception("channel failed", platform=card.place.platform, alert=card.alert_id)
-            return _Shown(reference, ChannelUnsure(type(error).__name__))
-
-    def _outcome(self, before: Delivery, revision: int, shown: _Shown) -> tuple[Delivery, Millis | None]:
-        """What to write down, and when to try again (None: not until the alert changes)."""
-        now, error = self._clock.now(), shown.error
-        if error is None:
-            return Delivery(state="sent", reference=shown.reference, revision=revision, updated=now), None
-        tried = before.attempts if before.state != "failed" else 0
-        since = before.since if tried else now
-        if isinstance(error, ChannelRefused) or now - since > GIVE_UP:
-            return self._failed(replace(before, reference=shown.reference), error.reason), None
-        wait = round(error.retry_after * 1000) if isinstance(error, ChannelBusy) else _pause(tried + 1)
-        state = before.state if before.state != "failed" else "none"
-        if shown.reference:
-            state = "sent"
-        elif isinstance(error, ChannelUnsure):
-            state = "unknown"
-        after = replace(
-            before, state=state, reference=shown.reference, attempts=tried + 1, since=since,
-            not_before=now + max(wait, 100), slot=0, reason=error.reason, updated=now,
-        )  # fmt: skip
-        return after, after.not_before
-
-    def _failed(self, before: Delivery, reason: str) -> Delivery:
-        return replace(before, state="failed", reason=reason, not_before=0, slot=0, updated=self._clock.now())
+            return Shown(reference, ChannelUnsure(type(error).__name__))
 
     async def _finish(self, card: TakenCard, after: Delivery | None, *, again: Millis | None = None) -> Moments:
         """Write the outcome down, trying for as long as the card is ours: a lost outcome would repeat the card."""
@@ -258,7 +251,7 @@ class Deliveries:
 def _known(card: TakenCard) -> Delivery:
     """What is known of a card; where a courier died over its post, it may have been sent."""
     if card.died and not card.delivery.reference:
-        return replace(card.delivery, state="unknown")
+        return replace(card.delivery, state="unknown", unsure=True)
     return card.delivery
 
 
@@ -274,9 +267,3 @@ def _earliest(moments: Moments, others: Moments) -> None:
     """Take in what others found; of two moments the earlier one counts."""
     for partition, moment in others.items():
         moments[partition] = min(moment, moments.get(partition, moment))
-
-
-def _pause(attempts: int) -> Millis:
-    """How long to wait after so many failed tries: doubling, up to five minutes, the half of it by chance."""
-    longest: int = min(_FIRST_PAUSE << min(attempts, 20), _LONGEST_PAUSE)
-    return round(longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing

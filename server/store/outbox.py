@@ -49,22 +49,25 @@ class Outbox:
         with redis_needed():
             await self._redis.zadd(keys.due(partition), {_member(alert_id, place): at for place in places})
 
-    async def take(self, partition: int, now: Millis, until: Millis, limit: int) -> list[TakenCard]:
-        """Take up to `limit` cards that are due, each for this courier alone until `until`."""
+    async def take(self, partition: int, now: Millis, until: Millis, limit: int) -> tuple[list[TakenCard], Millis]:
+        """Take up to `limit` cards that are due, each for this courier alone until `until`.
+
+        Returns them, and when the next one is due: 0 where none is.
+        """
         with redis_needed():
-            rows = await self._take(
+            rows, following = await self._take(
                 self._redis,
                 [keys.due(partition), keys.sending(partition)],
                 [now, until, limit, keys.card(partition, ""), keys.alert(partition, "")],
             )
-        return [self._taken(partition, until, *row) for row in rows]
+        return [self._taken(partition, until, *row) for row in rows], following
 
     def _taken(self, partition: int, until: Millis, member: bytes, died: int, row: bytes, alert: bytes) -> TakenCard:
         _, alert_id, place = member.decode().split(":", 2)
         try:
             delivery: Delivery = self._seal.decode("card", row, Delivery) if row else Delivery()
         except SealError:
-            delivery = Delivery(state="unknown")
+            delivery = Delivery(state="unknown", unsure=True)
         return TakenCard(
             partition=partition,
             alert_id=alert_id,
@@ -112,6 +115,23 @@ class Outbox:
 
     async def _finish_each(self, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
         return await script("card_finish").each(self._redis, calls)
+
+    async def note(
+        self, partition: int, alert_id: str, place: Place, before: Delivery, after: Delivery, now: Millis
+    ) -> bool:
+        """Change what is known of a card and make it due; False where a courier has it, or it is known otherwise."""
+        name, field = keys.card(partition, alert_id), str(place)
+        with redis_needed():
+            row = await self._redis.hget(name, field)
+            if row is None or self._seal.decode("card", row, Delivery) != before:
+                return False
+            return bool(
+                await script("card_note")(
+                    self._redis,
+                    [keys.due(partition), keys.sending(partition), name],
+                    [_member(alert_id, place), field, row, self._seal.encode("card", after), now],
+                )
+            )
 
     async def next_due(self, partitions: Iterable[int]) -> dict[int, Millis]:
         """When each partition must be looked at next: at its first due card, or where a courier's time ends."""

@@ -10,7 +10,8 @@ import pytest
 from rules.contact import Millis
 from server.model.actor import SYSTEM
 from server.model.delivery import Place
-from server.services.deliveries import GIVE_UP, HELD
+from server.services.deliveries import HELD
+from server.services.outcome import GIVE_UP
 from server.store import keys
 from server.store.store import Store
 from tests.clock import FakeClock
@@ -155,7 +156,7 @@ async def test_a_card_whose_answer_was_lost_is_looked_for_and_adopted(office):
     [message] = office.slack.messages
     assert office.slack.calls == ["post", "find", "edit"]
     assert (message.repeated, message.card.revision) == (False, 2)
-    assert (await office.row(alert)).reference == "0"
+    assert (await office.row(alert)).reference == "#sales:0"
 
 
 async def test_a_card_that_cannot_be_looked_for_is_repeated_and_marked(office):
@@ -167,12 +168,25 @@ async def test_a_card_that_cannot_be_looked_for_is_repeated_and_marked(office):
     assert [message.repeated for message in office.slack.messages] == [False, True]
 
 
+async def test_a_card_that_was_given_up_while_unsure_is_marked_when_it_comes(office):
+    office.slack.finds = False
+    alert = await office.raise_alert()
+    office.slack.plays("lost", "ok", "refused")
+    await office.deliver()
+    await deliver_later(office)
+    assert (await office.row(alert)).state == "failed"
+    office.clock.advance(seconds=10)
+    await office.change(alert)
+    await office.deliver()
+    assert [message.repeated for message in office.slack.messages] == [False, True]
+
+
 async def test_an_adopted_card_is_not_forgotten_when_its_edit_fails(office):
     alert = await office.raise_alert()
     office.slack.plays("lost", "ok", "down")
     await office.deliver()
     await deliver_later(office)
-    assert (await office.row(alert)).reference == "0"
+    assert (await office.row(alert)).reference == "#sales:0"
     await deliver_later(office)
     assert office.slack.calls == ["post", "find", "edit", "edit"]
 
@@ -278,7 +292,7 @@ async def test_a_courier_that_dies_over_an_edit_leaves_one_card(office):
 async def test_a_courier_that_comes_back_too_late_overwrites_nothing(office):
     alert = await office.raise_alert()
     partition, now = office.store.partition("c1"), office.clock.now()
-    [late] = await office.outbox.take(partition, now, now + HELD, 10)
+    [late], _ = await office.outbox.take(partition, now, now + HELD, 10)
     office.clock.advance(milliseconds=HELD)
     await office.deliver()
     row = await office.row(alert)
@@ -339,3 +353,61 @@ async def test_the_card_of_a_contact_that_was_joined_into_another_is_edited_not_
     assert await office.deliver() == {}
     [message] = office.slack.messages
     assert (message.edits, message.card.revision) == (1, 2)
+
+
+# --- copies -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_copy_that_somebody_presses_is_kept_up_to_date_too(office):
+    office.slack.finds = False
+    alert = await office.raise_alert()
+    office.slack.plays("lost")
+    await office.deliver()
+    await deliver_later(office)
+    first, second = office.slack.messages
+    await office.change(alert)
+    office.clock.advance(seconds=10)
+    await office.courier.noticed(alert.id, "slack", "#sales:0")
+    await office.deliver()
+    assert (first.card.revision, second.card.revision) == (2, 2)
+    await office.change(alert)
+    await office.deliver()
+    assert (first.card.revision, second.card.revision) == (3, 3)
+    calls = len(office.slack.calls)
+    await office.courier.noticed(alert.id, "slack", "#sales:0")
+    await office.courier.noticed(alert.id, "slack", "#sales:1:repeated")
+    await office.courier.noticed(alert.id, "slack", "#elsewhere:1")
+    assert len(office.slack.calls) == calls
+
+
+async def test_a_press_on_a_card_whose_answer_was_lost_tells_where_it_is(office):
+    office.slack.finds = False
+    alert = await office.raise_alert()
+    office.slack.plays("lost")
+    await office.deliver()
+    await office.courier.noticed(alert.id, "slack", "#sales:0")
+    await deliver_later(office)
+    [message] = office.slack.messages
+    assert (message.edits, (await office.row(alert)).reference) == (1, "#sales:0")
+
+
+async def test_a_card_that_another_clock_made_due_a_little_later_is_not_left_to_the_sweep(office):
+    alert = await office.raise_alert()
+    await office.deliver()
+    alert.revision += 1
+    await office.write(alert)
+    office.clock.set(office.clock.now() - 20)
+    moments = await office.deliver()
+    assert moments == {office.store.partition("c1"): office.clock.now() + 20}
+    office.clock.advance(milliseconds=20)
+    assert await office.deliver() == {}
+    assert office.slack.messages[0].card.revision == 2
+
+
+async def test_what_a_later_version_put_into_the_outbox_is_left_there(office):
+    due = keys.due(office.store.partition("c1"))
+    await office.store.redis.zadd(due, {"letter:42": office.clock.now()})
+    await office.raise_alert()
+    await office.deliver()
+    assert len(office.slack.messages) == 1
+    assert await office.store.redis.zrange(due, 0, -1) == [b"letter:42"]

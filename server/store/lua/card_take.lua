@@ -1,11 +1,14 @@
 -- Take cards for one courier until a moment: those a dead courier left first, then those that are due.
 -- KEYS: due, sending.  ARGV: now, until, how many, prefix of the keys of cards, prefix of the keys of alerts.
--- Returns of each card: member, 1 where a courier died over it, its row, its alert ('' where there is none).
+-- Returns of each card: member, 1 where a courier died over it, its row, its alert ('' where there is none);
+-- and when the next one is due (0 where none is).
 local now, limit, taken = tonumber(ARGV[1]), tonumber(ARGV[3]), {}
 
 local function take(member, died)
   local alert, place = string.match(member, '^card:([^:]*):(.*)$')
-  if not alert then return redis.call('ZREM', KEYS[1], member) end
+  if not alert then -- of a kind that this version does not know
+    return redis.call('ZADD', KEYS[1], now + 60000, member)
+  end
   redis.call('ZREM', KEYS[1], member)
   redis.call('ZADD', KEYS[2], ARGV[2], member)
   local row = redis.call('HGET', ARGV[4] .. alert, place) or ''
@@ -25,4 +28,5 @@ for _, member in ipairs(due) do
     take(member, 0)
   end
 end
-return taken
+local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+return { taken, next[2] and tonumber(next[2]) or 0 }
