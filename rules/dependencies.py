@@ -12,14 +12,14 @@ _SCORE = ("score", "")  # the sum of all points: it depends on every `while` sco
 
 
 def cycles(segments: Mapping[str, Segment], scores: Mapping[str, Score]) -> list[list[tuple[str, str]]]:
-    """Cycles as lists of (kind, name), each beginning with its first statement in the order given; one a knot."""
+    """Cycles as lists of (kind, name), each beginning with the first statement met; statements are tried in the order of the text."""
     edges: dict[tuple[str, str], list[tuple[str, str]]] = {_SCORE: []}
-    for name, segment in segments.items():
-        edges["segment", name] = _reads(segment.condition)
-    for name, score in scores.items():
-        if score.event is None:
-            edges["score", name] = _reads(score.when)
-            edges[_SCORE].append(("score", name))
+    for record in sorted([*segments.values(), *scores.values()], key=lambda one: one.line):
+        if isinstance(record, Segment):
+            edges["segment", record.name] = _reads(record.condition)
+        elif record.event is None:
+            edges["score", record.name] = _reads(record.when)
+            edges[_SCORE].append(("score", record.name))
     found: list[list[tuple[str, str]]] = []
     done: set[tuple[str, str]] = set()
     for start in edges:

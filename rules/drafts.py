@@ -101,10 +101,23 @@ def _parse_body(desk: Desk, statement: Statement, kind: str, language: Language)
         try:
             tree, label = _inner(parse_line(line.text, rule, language))
         except LineError as error:
-            if line.number not in desk.cut.broken:
+            if line.number in desk.cut.broken:
+                pass
+            elif kind != "scenario" and _fits(line.text, "scenario_line", language):
+                message = f"a {kind} acts at once: this step belongs under a scenario"
+                desk.report(line, 0, Problem(line=1, column=1, length=len(line.text), message=message, code="step"))
+            else:
                 _report(desk, line, error)
         found.append(Reader(desk, line, tree, language, label))
     return found
+
+
+def _fits(text: str, rule: str, language: Language) -> bool:
+    try:
+        parse_line(text, rule, language)
+    except LineError:
+        return False
+    return True
 
 
 def _inner(tree: Tree[Token]) -> tuple[Tree[Token], Token | None]:
@@ -135,15 +148,10 @@ def _report(desk: Desk, line: Line, error: LineError) -> None:
 
 def _report_stranger(desk: Desk, line: Line) -> None:
     """A line at the margin that begins no statement: a misspelt one, or a step that is not indented."""
-    for language in LANGUAGES:
-        for rule in ("trigger_line", "scenario_line"):
-            try:
-                parse_line(line.text, rule, language)
-            except LineError:
-                continue
-            message = "this line belongs under a trigger or a scenario: indent it"
-            desk.report(line, 0, Problem(line=1, column=1, length=len(line.text), message=message, code="indent"))
-            return
+    if any(_fits(line.text, "scenario_line", language) for language in LANGUAGES):
+        message = "this line belongs under a trigger or a scenario: indent it"
+        desk.report(line, 0, Problem(line=1, column=1, length=len(line.text), message=message, code="indent"))
+        return
     heads = [form(head, language) for language in LANGUAGES for head in HEADS]
     word = re.match(r"\w+|\S", line.text)
     assert word is not None

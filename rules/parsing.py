@@ -154,6 +154,8 @@ def _misspelt_phrase(text: str, offset: int, grammar: _Grammar) -> tuple[int, st
     for start in range(max(here - 3, 0), here + 1):
         for length in range(max(here - start + 1, 2), 5):
             said = " ".join(text[words[start].start() : words[min(start + length, len(words)) - 1].end()].split())
+            if any(letter.isdigit() for letter in said):
+                continue
             meant = nearest(said, [phrase for phrase in phrases if phrase.count(" ") == length - 1])
             if meant is not None and meant != said:
                 return words[start].start(), said, meant

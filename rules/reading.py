@@ -16,7 +16,7 @@ from rules.rulebook import AtMost, Attribute, Condition, Duration
 from rules.syntax import Cut, Line, excerpt_at, tidy, unquote
 from rules.words import Language
 
-__all__ = ["Desk", "Facts", "Known", "Reader"]
+__all__ = ["OUT_OF_PLACE", "Desk", "Facts", "Known", "Reader"]
 
 MAXIMUM_PROBLEMS = 100
 MAXIMUM_NAME = 60
@@ -292,7 +292,7 @@ class Reader(msgspec.Struct, frozen=True):
 _OWN_EVENTS = frozenset({"Email Sent", "Email Opened", "Email Link Clicked"})
 
 
-_OUT_OF_PLACE = {
+OUT_OF_PLACE = {
     "event": "there is no event here: only what happens on an event can read it",
     "entry": "there is no entry here: only the steps and options of a scenario can read it",
     "arrived": "nothing can have arrived here: only steps after a `wait for` can read it",
@@ -302,8 +302,8 @@ _OUT_OF_PLACE = {
 def _explained(problem: Problem) -> Problem:
     """An unknown name that is known elsewhere: why it is not known here."""
     name = problem.message.removeprefix("unknown name ")
-    if name in _OUT_OF_PLACE:
-        return msgspec.structs.replace(problem, message=_OUT_OF_PLACE[name], suggestion=None, code="out of place")
+    if name in OUT_OF_PLACE:
+        return msgspec.structs.replace(problem, message=OUT_OF_PLACE[name], suggestion=None, code="out of place")
     return problem
 
 

@@ -91,11 +91,15 @@ def read_scenario(reader: Reader, body: list[Reader]) -> Scenario | None:
 
 
 def _nest(body: list[Reader]) -> list[_Node]:
-    """Lines → a tree, by their indentation; one that fits nowhere is reported and taken for a line of its block."""
+    """Lines → a tree, by their indentation; one that fits nowhere is reported and left out."""
     top: list[_Node] = []
     levels: list[tuple[int, list[_Node]]] = [(len(body[0].line.indent) if body else 0, top)]
+    misfit: int | None = None
     for reader in body:
         width = len(reader.line.indent)
+        if misfit is not None and width >= misfit:
+            continue
+        misfit = None
         while width < levels[-1][0] and len(levels) > 1:
             levels.pop()
         depth, block = levels[-1]
@@ -105,6 +109,8 @@ def _nest(body: list[Reader]) -> list[_Node]:
         elif width != depth:
             message = "this indentation fits no line above" if len(levels) < MAXIMUM_DEPTH else "blocks are too deep"
             reader.tell(_whole(reader), message, "indent")
+            misfit = width
+            continue
         block.append(_Node(reader))
     return top
 
@@ -266,9 +272,9 @@ def _check_sum(node: _Node, shares: list[Share]) -> None:
     total = sum(share.percent for share in shares)
     if any(under.what == "broken" for under in node.under):
         return
-    if not shares:
+    if not node.under:
         node.reader.tell(_whole(node.reader), "a split needs shares under it, such as `50% plain`", "no share")
-    elif total != 100:
+    elif shares and total != 100:
         node.reader.tell(
             _whole(node.reader), f"the shares of this split add up to {total}%, not 100%", "sum", None, sum=str(total)
         )

@@ -8,7 +8,7 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 from lark import Token
 
 from rules.near import nearest
-from rules.reading import Facts, Reader
+from rules.reading import OUT_OF_PLACE, Facts, Reader
 from rules.syntax import quote
 from rules.template import duration, environment
 
@@ -63,7 +63,10 @@ def _check_names(reader: Reader, token: Token, tree: nodes.Template, facts: Fact
     names = ["contact", "score", "now", *_FUNCTIONS]
     names += [name for name, there in (("event", facts.event), ("entry", facts.entry)) if there]
     for name in sorted(meta.find_undeclared_variables(tree) - set(names)):
-        reader.tell(_place(token, name), f"unknown name {name}", "unknown name", nearest(name, names), name=name)
+        if name in OUT_OF_PLACE:
+            reader.tell(_place(token, name), OUT_OF_PLACE[name], "out of place", None, name=name)
+        else:
+            reader.tell(_place(token, name), f"unknown name {name}", "unknown name", nearest(name, names), name=name)
     for read in tree.find_all(nodes.Expr):
         if isinstance(read, nodes.Getattr | nodes.Getitem):
             _check_field(reader, token, read)
