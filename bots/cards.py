@@ -30,7 +30,8 @@ def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
     footer = t("{alert} · trigger {trigger} · rulebook {version}", alert=card.alert, trigger=card.trigger,
                version=card.version)  # fmt: skip
     if repeated:
-        footer = f"{t('repeated: this card may be here twice')} · {footer}"
+        mark_of_copy = t("repeated: this card may be here twice")
+        footer = f"{mark_of_copy} · {footer}"
     return Reply(
         title=card.who, lines=tuple(lines), fields=tuple(fields), footer=footer, buttons=card_buttons(card, t)
     )
@@ -58,4 +59,5 @@ def status_text(status: AlertStatus, owner: str, t: Translator) -> str:
 def reason_text(reason: CardReason, t: Translator) -> str:
     """`cart +20 (2 times)`: a part of the score; one that is true now has no number of times."""
     text = f"{reason.rule} {t.points(reason.points)}"
-    return f"{text} ({t.count('once', '{number} times', reason.hits)})" if reason.hits else text
+    times = t.count("once", "{number} times", reason.hits)
+    return f"{text} ({times})" if reason.hits else text

@@ -39,6 +39,9 @@ def supported(tag: str | None, default: str = "en") -> str:
     return language if language in LANGUAGES else default
 
 
+_JUST_NOW = mark("just now")
+
+
 class Translator:
     """Says a text, a number, a time in one language."""
 
@@ -72,7 +75,9 @@ class Translator:
 
     def ago(self, then: Millis, now: Millis) -> str:
         """How long ago a moment was, roughly: `3 minutes ago`."""
-        apart = datetime.timedelta(milliseconds=then - now)
+        apart = datetime.timedelta(milliseconds=min(then - now, 0))
+        if apart > -datetime.timedelta(minutes=1):
+            return self(_JUST_NOW)
         return format_timedelta(apart, add_direction=True, locale=self.language)
 
     def moment(self, time: Millis) -> str:

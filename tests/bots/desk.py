@@ -13,13 +13,14 @@ from server.services.alerts import Alerts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
-from server.services.ingest import Incoming, Ingest
+from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.people import People
 from server.services.rates import Rates
 from server.services.rulebooks import Rulebooks
 from server.services.segments import Segments
 from server.services.status import Status
+from server.services.strict import Item
 from server.store.buckets import Buckets
 from server.store.store import Store
 from tests.clock import FakeClock
@@ -134,4 +135,4 @@ class Desk:
             await self._deliveries.deliver(partition)
 
     async def _send(self, kind: str, call: dict[str, object]) -> None:
-        await self._ingest.one(self._source, kind, Incoming(b"", call))
+        await self._ingest.one(self._source, kind, Item(b"", call))

@@ -25,7 +25,7 @@ from aiohttp import web
 
 from tests.emulators.http import Emulator, eventually
 
-__all__ = ["SECRET", "TOKEN", "Chat", "Post", "TelegramEmulator", "User"]
+__all__ = ["SECRET", "TOKEN", "Chat", "Post", "TelegramEmulator", "User", "checked", "visible"]
 
 TOKEN = "123456:emulated"
 SECRET = "emulated-secret-token"
@@ -59,8 +59,7 @@ class Post:
     @property
     def text(self) -> str:
         """What a reader sees, labels of buttons included."""
-        labels = [button["text"] for row in self.revisions[-1][1] for button in row]
-        return "\n".join([html.unescape(_TAG.sub("", self.html)), *labels])
+        return visible(self.revisions[-1])
 
     @property
     def buttons(self) -> dict[str, str]:
@@ -177,7 +176,7 @@ class TelegramEmulator(Emulator):
 
     def _sendMessage(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         chat = self._chat(arguments)
-        text, keyboard = _checked(arguments)
+        text, keyboard = _message(arguments)
         post = Post(chat, next(self.numbers), text, keyboard)
         chat.posts.append(post)
         return self._shown(post)
@@ -187,7 +186,7 @@ class TelegramEmulator(Emulator):
         post = next((post for post in chat.posts if post.number == _number(arguments.get("message_id"))), None)
         if post is None:
             raise Refused("Bad Request: message to edit not found")
-        content = _checked(arguments)
+        content = _message(arguments)
         if content == post.revisions[-1]:
             raise Refused(
                 "Bad Request: message is not modified: specified new message content and reply markup are exactly "
@@ -286,12 +285,14 @@ def _answer(status: int, description: str, **more: Any) -> web.Response:
     return web.json_response({"ok": False, "error_code": status, "description": description, **more}, status=status)
 
 
-def _checked(arguments: dict[str, Any]) -> tuple[str, list[list[dict[str, str]]]]:
-    """The text and keyboard of a message; raises `Refused` where Telegram would."""
-    text = str(arguments.get("text") or "")
-    if arguments.get("parse_mode") != "HTML":
-        raise AssertionError("the bot writes HTML")
-    plain = html.unescape(_TAG.sub("", text))
+def visible(content: tuple[str, list[list[dict[str, str]]]]) -> str:
+    """What a reader sees of a message, labels of buttons included."""
+    text, keyboard = content
+    return "\n".join([html.unescape(_TAG.sub("", text)), *(button["text"] for row in keyboard for button in row)])
+
+
+def checked(text: str, keyboard: Any = ()) -> tuple[str, list[list[dict[str, str]]]]:
+    """The text and keyboard of a message; raises `Refused` where Telegram would. `keyboard`: rows of buttons."""
     open_tags: list[str] = []
     for closing, tag in _TAG.findall(text):
         if tag not in _ALLOWED:
@@ -300,21 +301,28 @@ def _checked(arguments: dict[str, Any]) -> tuple[str, list[list[dict[str, str]]]
             open_tags.append(tag)
         elif not open_tags or open_tags.pop() != tag:
             raise Refused("Bad Request: can't parse entities: Unmatched end tag")
-    if open_tags:
-        raise Refused("Bad Request: can't parse entities: Can't find end tag")
-    if re.search(r"<|>", _TAG.sub("", text)):
+    plain = _TAG.sub("", text)
+    if open_tags or "<" in plain or ">" in plain:
         raise Refused("Bad Request: can't parse entities")
+    plain = html.unescape(plain)
     if not plain.strip():
         raise Refused("Bad Request: message text is empty")
     if len(plain.encode("utf-16-le")) // 2 > 4096:
         raise Refused("Bad Request: message is too long")
-    markup = arguments.get("reply_markup") or {}
-    keyboard = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
+    rows = []
     for row in keyboard:
-        for button in row:
+        rows.append([b if isinstance(b, dict) else {"text": b.label, "callback_data": b.data} for b in row])
+        for button in rows[-1]:
             if not 1 <= len(button["callback_data"].encode()) <= 64:
                 raise Refused("Bad Request: BUTTON_DATA_INVALID")
-    return text, keyboard
+    return text, rows
+
+
+def _message(arguments: dict[str, Any]) -> tuple[str, list[list[dict[str, str]]]]:
+    if arguments.get("parse_mode") != "HTML":
+        raise Refused("Bad Request: the bot writes HTML, and this says otherwise")
+    markup = arguments.get("reply_markup") or {}
+    return checked(str(arguments.get("text") or ""), markup.get("inline_keyboard", ()))
 
 
 def _decoded(value: str) -> Any:

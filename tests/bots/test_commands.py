@@ -1,0 +1,178 @@
+"""Every command, in each language, as each medium shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+from bots.commands import COMMANDS, STRANGER, Caller, run
+from bots.replies import Reply
+from bots.slack.render import render as render_slack
+from bots.telegram.render import render as render_telegram
+from bots.terminal.render import render as render_terminal
+from server.model.actor import Actor
+from tests.bots.desk import Desk
+from tests.emulators.block_kit import check_blocks, texts
+from tests.emulators.telegram import checked, visible
+
+MEDIA = ("slack", "telegram", "terminal")
+ADMIN = Actor(id="u-root", name="Root", roles=("admin",))
+
+
+class Case(NamedTuple):
+    """A command as it is typed, and what its answer says, in English and in French."""
+
+    english: str
+    french: str
+    says: tuple[str, ...]
+    dit: tuple[str, ...]
+
+
+CASES = (
+    Case("help", "aide", ("What you can do here", "leads", "claim"), ("Ce que vous pouvez faire ici", "prospects")),
+    Case("help why", "aide pourquoi", ("REF [RULE]",), ("RÉF [RÈGLE]",)),
+    Case("whoami", "qui-suis-je", ("You are Root", "admin"), ("Vous êtes Root", "admin")),
+    Case("link NOSUCHCODE", "lier NOSUCHCODE", ("This code is unknown",), ("Ce code est inconnu",)),
+    Case("leads", "prospects", ("Léa", "35", "{alert}", "open"), ("Léa", "35", "{alert}", "libre")),
+    Case("leads open", "pistes ouvertes", ("Open leads", "Léa"), ("Prospects libres", "Léa")),
+    Case("leads mine", "prospects mes", ("Nobody is waiting",), ("Personne n'attend",)),
+    Case("leads hot", "prospects hot", ("hot", "Léa", "cart +30"), ("hot", "Léa", "cart +30")),
+    Case("leads nowhere", "prospects nowhere", ("no segment called nowhere",), ("Aucun segment ne s'appelle nowhere",)),
+    Case("contact 42", "fiche 42", ("Léa", "35", "french, hot", "0•••8"), ("Léa", "35", "french, hot", "0•••8")),
+    Case("contact 42@shop.example", "contact 42@shop.example", ("Léa",), ("Léa",)),
+    Case("contact nobody", "fiche personne", ("no such contact",), ("Ce contact n'existe pas",)),
+    Case("why 42", "pourquoi 42", ("Léa: 35 points", "cart +30 (once)"), ("Léa : 35 points", "cart +30 (une fois)")),
+    Case("why 42 hot", "pourquoi 42 hot", ("Yes, it is true", "contact.score >= 30"), ("Oui", "contact.score >= 30")),
+    Case("why 42 second_cart", "pourquoi 42 second_cart", ("No:", "✗"), ("Non", "✗")),
+    Case("why 42 nothing", "pourquoi 42 rien", ("no rule called nothing",), ("Aucune règle ne s'appelle rien",)),
+    Case("claim {alert}", "prendre {alert}", ("You have it", "claimed by Root"), ("Vous l'avez", "pris par Root")),
+    Case("claim ZZZZ", "prendre ZZZZ", ("no such alert",), ("Cette alerte n'existe pas",)),
+    Case("release {alert}", "rendre {alert}", ("It is open again",), ("De nouveau libre",)),
+    Case("rules", "règles", ("Rulebook 1", "cart, core_market, hot"), ("Règles, version 1", "cart, core_market, hot")),
+    Case("rules score", "règles scores", ('score cart: +30 on "Product Added"',), ("score cart: +30",)),
+    Case("rules nonsense", "règles bêtises", ("no such kind",), ("Cette sorte de règle n'existe pas",)),
+    Case("rules show hot_lead", "règles voir hot_lead", ("alert sales", "trigger"), ("alert sales", "déclencheurs")),
+    Case("rules show hot", "règles voir hot", ("Several rules", "score hot"), ("Plusieurs règles", "score hot")),
+    Case("rules show segment hot", "règles voir segment hot", ("contact.score >= 30",), ("contact.score >= 30",)),
+    Case("rules show nothing", "règles voir rien", ("no rule called nothing",), ("Aucune règle ne s'appelle rien",)),
+    Case("segments", "segments", ("hot", "french", "Contacts"), ("hot", "french", "Contacts")),
+    Case("segment hot", "segment hot", ("segment hot: contact.score >= 30", "1"), ("contact.score >= 30", "1")),
+    Case("status", "état", ("Relance runs", "8 of 8"), ("Relance fonctionne", "8 sur 8")),
+    Case("claim", "prendre", ("ALERT",), ("ALERTE",)),
+    Case("claims {alert}", "prendr {alert}", ("Did you mean", "claim"), ("Vouliez-vous dire", "prendre")),
+    Case("xyzzy", "xyzzy", ("I do not know this command",), ("Je ne connais pas cette commande",)),
+)
+
+
+def shown(medium: str, reply: Reply) -> str:
+    """What a reader sees of the reply, which keeps the medium's limits."""
+    match medium:
+        case "slack":
+            messages = render_slack(reply)
+            for message in messages:
+                check_blocks(message.blocks)
+                assert 0 < len(message.text) <= 3000
+            seen = "\n".join(text for message in messages for text in texts(message.blocks))
+            return seen.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+        case "telegram":
+            return "\n".join(visible(checked(message.text, message.keyboard)) for message in render_telegram(reply))
+        case _:
+            return render_terminal(reply)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("medium", MEDIA)
+async def test_each_command_answers_in_each_language_and_medium(desk: Desk, medium: str, language: str) -> None:
+    alert = await desk.hot_lead()
+    caller = Caller(platform=medium, workspace="T0", user="U1")
+    for case in CASES:
+        said, expected = (case.english, case.says) if language == "en" else (case.french, case.dit)
+        reply = await run(
+            desk.services, ADMIN, said.format(alert=alert.id), language, caller=caller, clock=desk.clock
+        )
+        seen = shown(medium, reply)
+        for words in expected:
+            assert words.format(alert=alert.id) in seen, f"{said!r} does not say {words!r}:\n{seen}"
+        assert "0612345678" not in seen
+        assert "42@shop.example" not in seen
+
+
+def test_each_command_is_in_the_table() -> None:
+    from bots.commands import parse
+
+    tried = {type(parse(case.english)) for case in CASES if not case.english.startswith(("xyz", "claims"))
+             and case.english != "claim"}  # fmt: skip
+    assert tried == set(COMMANDS)
+
+
+NEEDS = {
+    "viewer": ("rules", "rules show cart", "segments", "segment hot", "status"),
+    "rep": ("leads", "leads hot", "contact 42", "why 42", "claim {alert}", "release {alert}"),
+}
+
+
+@pytest.mark.parametrize("role", ["viewer", "rep", "marketer", "approver", "admin", "privacy"])
+async def test_a_role_may_do_what_it_may_and_help_shows_just_that(desk: Desk, role: str) -> None:
+    alert = await desk.hot_lead()
+    actor = Actor(id="u-x", name="X", roles=(role,))  # type: ignore[arg-type]
+    for needed, commands in NEEDS.items():
+        for said in commands:
+            reply = await run(desk.services, actor, said.format(alert=alert.id), clock=desk.clock)
+            refused = "This needs the role" in reply.title
+            assert refused is not actor.has(needed), f"{role} saying {said!r} hears {reply.title!r}"
+    seen = render_terminal(await run(desk.services, actor, "help"))
+    for command in COMMANDS:
+        listed = re.search(rf"^`{command.said('en')}\b", seen, re.M) is not None
+        assert listed is (command.role is None or actor.has(command.role))
+
+
+async def test_a_stranger_hears_how_to_be_linked_whatever_they_ask(desk: Desk) -> None:
+    alert = await desk.hot_lead()
+    caller = Caller(platform="slack", workspace="T1", user="U9")
+    for said in (*NEEDS["viewer"], *NEEDS["rep"], "whoami"):
+        reply = await run(desk.services, STRANGER, said.format(alert=alert.id), caller=caller)
+        assert "`/relance link CODE`" in shown("terminal", reply)
+    assert "leads" not in shown("terminal", await run(desk.services, STRANGER, "help", caller=caller))
+
+
+async def test_the_words_of_a_command_choose_the_language_of_its_answer(desk: Desk) -> None:
+    from bots.commands import reply_to
+
+    await desk.person("Ana", slack="U0ANA")
+    caller = Caller(platform="slack", workspace="T0RELANCE", user="U0ANA")
+    assert "Vous êtes" in (await reply_to(desk.services, caller, "qui-suis-je", language="en")).title
+    assert "You are" in (await reply_to(desk.services, caller, "whoami", language="fr")).title
+    assert "Règles" in (await reply_to(desk.services, caller, "RÈGLES", language="en")).title
+    assert "Segments" in (await reply_to(desk.services, caller, "segments", language="fr")).title
+
+
+async def test_leads_come_in_pages_the_hottest_first(desk: Desk) -> None:
+    for number in range(12):
+        await desk.visits(f"u{number:02}", "Product Added", first_name=f"Lead{number:02}", country="FR")
+        for _ in range(number % 4):
+            await desk.visits(f"u{number:02}")
+    first = await run(desk.services, ADMIN, "leads hot", clock=desk.clock)
+    assert first.pages is not None
+    assert first.pages.next is not None
+    second = await run(desk.services, ADMIN, first.pages.next.command, clock=desk.clock)
+    assert second.pages is not None
+    assert second.pages.next is None
+    assert second.pages.previous is not None
+    assert [len(first.items), len(second.items)] == [10, 2]
+    scores = [float(item.title.split(" · ")[1]) for item in (*first.items, *second.items)]
+    assert scores == sorted(scores, reverse=True)
+    assert len({item.title.split(" · ")[0] for item in (*first.items, *second.items)}) == 12
+    back = await run(desk.services, ADMIN, second.pages.previous.command, clock=desk.clock)
+    assert back == first
+
+
+async def test_a_lost_claim_says_who_has_it(desk: Desk) -> None:
+    alert = await desk.hot_lead()
+    ana, ben = (Actor(id=f"u-{name}", name=name, roles=("rep",)) for name in ("Ana", "Ben"))
+    assert (await run(desk.services, ana, f"claim {alert.id}")).tone == "good"
+    reply = await run(desk.services, ben, f"claim {alert.id.lower()}")
+    assert (reply.tone, reply.title) == ("bad", "Ana already has this lead.")
+    assert "Ana has this lead" in (await run(desk.services, ben, f"release {alert.id}")).title
+    assert "Ana a déjà" in (await run(desk.services, ben, f"prendre {alert.id}", "fr")).title
