@@ -29,13 +29,13 @@ class RedisServer(NamedTuple):
     url: str
 
 
-def start_redis(directory: Path) -> RedisServer:
+def start_redis(directory: Path, fsync: str = "always") -> RedisServer:
     """Start a redis-server as an installation has it: a unix socket, every write on disk before it is answered."""
     socket = directory / "s"
     process = subprocess.Popen(
         [
             str(find_redis_server()), "--port", "0", "--unixsocket", str(socket), "--dir", str(directory),
-            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+            "--appendonly", "yes", "--appendfsync", fsync, "--save", "", "--maxmemory-policy", "noeviction",
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import TypeAlias
 
 import structlog
 from rules.decide import needs_past
@@ -26,19 +27,25 @@ from server.store.faults import REDIS_FAULTS
 from server.store.partition import Line, Partitions
 from server.store.stats import Stats
 
-__all__ = ["Engine"]
+__all__ = ["IDLE", "Engine"]
 
 _log = structlog.get_logger(__name__)
 
 _ENTRIES = 250  # of one partition in a commit: well under the bound of 500 contacts
 _GROUP = 1000  # entries decided before their commits are sent
 _SLICE = 100  # contacts of a recompute, or late timers, between two batches
-_IDLE = 500  # milliseconds an engine sleeps at most: so soon it runs under a new rulebook
+IDLE = 500  # milliseconds an engine sleeps at most: so soon it runs under a new rulebook
 _BALANCE = 1.0  # seconds between two looks at who else is there
 
 
+Batches: TypeAlias = list[tuple[Owned, Batch]]
+
+
 class Engine:
-    """One process's share of the partitions. `contacts` is how many it keeps decoded at most."""
+    """One process's share of the partitions.
+
+    `contacts` is how many it keeps decoded at most; `idle` how many milliseconds it sleeps at most.
+    """
 
     def __init__(
         self,
@@ -52,9 +59,10 @@ class Engine:
         *,
         timezone: str = "UTC",
         contacts: int = 50_000,
+        idle: int = IDLE,
     ) -> None:
         self._partitions = partitions
-        self._leases = leases
+        self.leases = leases
         self._rulebooks = rulebooks
         self._transfers = transfers
         self._stats = stats
@@ -62,9 +70,15 @@ class Engine:
         self._clock = clock
         self._timezone = timezone
         self._cache = contacts
+        self._idle = idle
         self._balanced = 0.0
         self._rings: set[asyncio.Task[None]] = set()
         self.applied = 0
+
+    @property
+    def owned(self) -> list[Owned]:
+        """The partitions that this engine may write now."""
+        return list(self.leases.owned.values())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; then give everything back."""
@@ -76,7 +90,7 @@ class Engine:
                 await asyncio.wait({turn, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if not turn.done():
                     # A turn that only waits is cut short; one that writes is finished first.
-                    await asyncio.wait({turn}, timeout=_IDLE / 1000 + 0.5)
+                    await asyncio.wait({turn}, timeout=self._idle / 1000 + 0.5)
                     turn.cancel()
                 with suppress(asyncio.CancelledError):
                     await turn
@@ -86,7 +100,7 @@ class Engine:
             await asyncio.gather(*self._rings, return_exceptions=True)
             with suppress(*REDIS_FAULTS):
                 await self._stats.flush()
-                await self._leases.end()
+                await self.leases.end()
 
     async def _guarded_turn(self) -> None:
         try:
@@ -94,20 +108,20 @@ class Engine:
         except (*REDIS_FAULTS, Unavailable) as error:
             # What was under way is unknown: start again from what Redis has.
             _log.warning("redis failed", error=type(error).__name__)
-            self._leases.forget()
+            self.leases.forget()
             self._balanced = 0.0
             await asyncio.sleep(0.2)
 
     async def _keep_leases(self) -> None:
         while True:
             with suppress(*REDIS_FAULTS):
-                await self._leases.keep()
+                await self.leases.keep()
             await asyncio.sleep(0.75)
 
     async def turn(self) -> None:
         """One round: whatever waits, at most one batch a partition and one slice of each slower work."""
         await self._balance()
-        owned = self._leases.owned
+        owned = self.leases.owned
         if not owned:
             await asyncio.sleep(0.1)
             return
@@ -129,16 +143,20 @@ class Engine:
         now = asyncio.get_running_loop().time()
         if now - self._balanced >= _BALANCE:
             self._balanced = now
-            await self._leases.balance()
+            await self.rebalance()
             await self._stats.flush()
+
+    async def rebalance(self) -> None:
+        """Look who else is there, and take or give back partitions. Only between two batches."""
+        await self.leases.balance()
 
     def _patience(self, book: Rulebook) -> int:
         """How many milliseconds may pass until the next turn, if no entry comes."""
-        owned = self._leases.owned.values()
+        owned = self.leases.owned.values()
         if any(own.transfers or own.recomputing or own.recomputed != book.version for own in owned):
             return 1
         timers = [own.next_timer for own in owned if own.next_timer is not None]
-        return max(1, min([_IDLE, *(at - self._clock.now() for at in timers)]))
+        return max(1, min([self._idle, *(at - self._clock.now() for at in timers)]))
 
     # --- entries ---
 
@@ -149,7 +167,7 @@ class Engine:
         size = 0
         try:
             for partition, found in lines.items():
-                own = self._leases.owned.get(partition)
+                own = self.leases.owned.get(partition)
                 if own is None:
                     continue
                 group.append((own, found))
@@ -169,7 +187,7 @@ class Engine:
     async def _decide_group(
         self, group: Sequence[tuple[Owned, list[Line]]], book: Rulebook
     ) -> list[tuple[Owned, Batch]]:
-        batches: list[tuple[Owned, Batch]] = []
+        batches: Batches = []
         await self._fetch([(own, line.contact) for own, lines in group for line in lines])
         wanted = [
             (own.partition, line.contact)
@@ -228,8 +246,8 @@ class Engine:
         for (own, batch), answer in zip(batches, answers, strict=True):
             if answer != 1:
                 _log.warning("commit refused", partition=own.partition, why="lease" if answer == 0 else "cursor")
-                if self._leases.owned.get(own.partition) is own:
-                    self._leases.forget(own.partition)
+                if self.leases.owned.get(own.partition) is own:
+                    self.leases.forget(own.partition)
                 continue
             self._committed(own, batch)
             if batch.rings:
@@ -259,7 +277,7 @@ class Engine:
 
     async def _timers(self, book: Rulebook) -> None:
         now = self._clock.now()
-        late = [own for own in self._leases.owned.values() if own.next_timer is not None and own.next_timer <= now]
+        late = [own for own in self.leases.owned.values() if own.next_timer is not None and own.next_timer <= now]
 
         async def find(own: Owned) -> list[str]:
             return await self._partitions.due_timers(own.partition, now, _SLICE)
@@ -269,10 +287,10 @@ class Engine:
             own.next_timer = await self._partitions.next_timer(own.partition)
 
     async def _recompute(self, book: Rulebook) -> None:
-        for own in self._leases.owned.values():
+        for own in self.leases.owned.values():
             if own.recomputed != book.version:
                 own.recomputed, own.recomputing, own.last = book.version, True, ""
-        behind = [own for own in self._leases.owned.values() if own.recomputing][:8]
+        behind = [own for own in self.leases.owned.values() if own.recomputing][:8]
 
         async def find(own: Owned) -> list[str]:
             return await self._partitions.after(own.partition, own.last, _SLICE)
@@ -289,7 +307,7 @@ class Engine:
         progress: bool = False,
     ) -> None:
         """One slice of each partition: find the contacts, work on them, commit."""
-        batches: list[tuple[Owned, Batch]] = []
+        batches: Batches = []
         for own in owned:
             ids = await find(own)
             await self._fetch([(own, contact) for contact in ids])

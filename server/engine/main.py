@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from server.engine.engine import Engine
+from server.engine.engine import IDLE, Engine
 from server.engine.leases import LEASE, Leases
 from server.engine.transfers import Transfers
 from server.ports import Bell, Clock
@@ -17,9 +17,16 @@ __all__ = ["build_engine", "run_engine"]
 
 
 def build_engine(
-    store: Store, rulebooks: Rulebooks, bell: Bell, clock: Clock, *, timezone: str = "UTC", lease: int = LEASE
+    store: Store,
+    rulebooks: Rulebooks,
+    bell: Bell,
+    clock: Clock,
+    *,
+    timezone: str = "UTC",
+    lease: int = LEASE,
+    idle: int = IDLE,
 ) -> Engine:
-    """An engine over a store; `lease` in milliseconds."""
+    """An engine over a store; `lease` and `idle` in milliseconds."""
     partitions = Partitions(store.redis, store.seal, store.partitions)
     consents = Consents(store, clock, rulebooks)
     return Engine(
@@ -31,6 +38,7 @@ def build_engine(
         bell,
         clock,
         timezone=timezone,
+        idle=idle,
     )
 
 

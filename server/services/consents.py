@@ -19,6 +19,12 @@ from server.store.store import Store
 __all__ = ["CHANNELS", "ConsentRequest", "Consents", "allows", "wording_version"]
 
 CHANNELS = ("email", "sms", "push", "inbox", "print", "webhook")
+_ACT_OF: dict[ConsentStatus, ConsentAction] = {
+    "granted": "grant",
+    "pending": "grant",
+    "denied": "deny",
+    "withdrawn": "withdraw",
+}
 _STRICTNESS: dict[ConsentStatus, int] = {"withdrawn": 3, "denied": 2, "pending": 1, "granted": 0}
 
 

@@ -8,7 +8,8 @@ chance, so ids sort by age. An `a…` contact that gets a user has an *owner*: t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -56,6 +57,7 @@ class Identities:
         self._clock = clock
         self._partitions = partitions
         self._read = Coalescer(self._get_many, limit=2000, parallel=2)
+        self.key: Callable[[str, str], str] = lru_cache(maxsize=20_000)(self._key)  # a visitor comes again
 
     def new_id(self, user: bool) -> str:
         """A contact id, never given before."""
@@ -69,7 +71,7 @@ class Identities:
             text += _DIGITS[digit]
         return ("u" if user else "a") + text
 
-    def key(self, namespace: str, value: str) -> str:
+    def _key(self, namespace: str, value: str) -> str:
         """The Redis key of an identity."""
         if namespace == "email":
             value = normal_email(value)

@@ -1,0 +1,66 @@
+"""Engines in tests: driven turn by turn, so that a test says when what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rules.entry import EventReceived
+from server.engine.engine import Engine
+from server.engine.main import build_engine
+from server.model.actor import SYSTEM
+from server.services.rulebooks import Rulebooks
+from server.store import keys
+from server.store.store import Store
+
+__all__ = ["RecordingBell", "drain", "engine_on", "event", "publish"]
+
+
+class RecordingBell:
+    """Notes which partitions were rung for."""
+
+    def __init__(self) -> None:
+        self.rung: list[int] = []
+
+    async def ring(self, partitions: Iterable[int]) -> None:
+        self.rung += partitions
+
+
+def engine_on(store: Store, *, bell: RecordingBell | None = None, timezone: str = "UTC", lease: int = 4000) -> Engine:
+    """An engine over a store, as a process of its own would build it."""
+    rulebooks = Rulebooks(store)
+    return build_engine(store, rulebooks, bell or RecordingBell(), store.clock, timezone=timezone, lease=lease, idle=10)
+
+
+async def publish(store: Store, text: str) -> int:
+    """Publish a rulebook; return its version."""
+    base = await store.rulebooks.current_version()
+    return (await Rulebooks(store).publish(SYSTEM, text, base=base)).version
+
+
+async def drain(store: Store, *engines: Engine, turns: int = 400) -> None:
+    """Let engines work until nothing waits: no entry, no transfer, no recompute."""
+    for _ in range(turns):
+        for engine in engines:
+            await engine.turn()
+        if await _idle(store, engines):
+            return
+    raise AssertionError("the engines never came to rest")
+
+
+async def _idle(store: Store, engines: Iterable[Engine]) -> bool:
+    if await store.log.lag():
+        return False
+    for partition in range(store.partitions):
+        if await store.redis.exists(keys.transfers(partition)):
+            return False
+    version = await store.rulebooks.current_version()
+    owned = [own for engine in engines for own in engine.owned]
+    return len(owned) == store.partitions and all(own.recomputed == version and not own.recomputing for own in owned)
+
+
+def event(store: Store, name: str, message_id: str = "", **more: Any) -> EventReceived:
+    """An event that happens and is received now."""
+    now = store.clock.now()
+    fields: dict[str, Any] = {"time": now, "received": now, "message_id": message_id or f"{name}-{now}"}
+    return EventReceived(name=name, **{**fields, **more})
