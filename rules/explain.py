@@ -15,7 +15,7 @@ from rules.expression import EVALUATION_FAULTS, compile_expression, fault, ruleb
 from rules.facts import EventFacts, facts_now
 from rules.history import History, by_time
 from rules.moment import zone
-from rules.plan import plan_of
+from rules.planning import plan_of
 from rules.rulebook import Condition, OnEvent, Rulebook
 from rules.score import counted, points
 

@@ -18,7 +18,8 @@ from rules.course import EVALUATION_FAULTS, Course
 from rules.facts import EventFacts, facts_at
 from rules.history import History
 from rules.moment import calendar_period, zone
-from rules.plan import EventPlan, Hit, Plan, plan_of
+from rules.plan import EventPlan, Hit, Plan
+from rules.planning import plan_of
 from rules.rulebook import AtMost, Duration, Rulebook
 
 __all__ = ["add_hits", "counted", "highest_score", "points", "rescore", "score_at", "score_moment", "static_tenths"]

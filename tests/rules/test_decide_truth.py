@@ -12,7 +12,7 @@ from rules.contact import Contact
 from rules.entry import Absorbed, EventReceived, Joined
 from rules.facts import facts_now
 from rules.history import History, by_time
-from rules.plan import plan_of
+from rules.planning import plan_of
 from rules.score import score_at
 from tests.rules.story import DAY, HOUR, MINUTE, START, Story, book, copy_of, event, play
 

@@ -1,0 +1,293 @@
+"""From a rulebook to its plan: hits, nodes in the order of what they read, indexes, triggers."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any
+
+from rules.expression.reads import ANY
+from rules.history import Spec, index_key, token, total_key
+from rules.plan import EventPlan, Hit, Node, Occasion, Plan
+from rules.rulebook import OnConsent, OnEnter, OnEvent, OnLeave, OnList, Rulebook, Score, Trigger
+from rules.template import compile_alert
+
+__all__ = ["plan_of", "thresholds"]
+
+_PLANS_KEPT = 8
+_plans: dict[int, Plan] = {}
+
+
+def plan_of(book: Rulebook) -> Plan:
+    """The plan of a rulebook, made at first use; those of the last few rulebooks are kept."""
+    plan = _plans.get(id(book))
+    if plan is None or plan.book is not book:
+        while len(_plans) >= _PLANS_KEPT:
+            del _plans[next(iter(_plans))]
+        plan = _plans[id(book)] = _make(book)
+    return plan
+
+
+def _make(book: Rulebook) -> Plan:
+    plan = Plan(book=book)
+    plan.traits = {one.trait or name: name for name, one in book.attributes.items()}
+    _plan_hits(plan)
+    _plan_nodes(plan)
+    _plan_templates(plan)
+    _plan_triggers(plan)
+    _plan_specs(plan)
+    _plan_events(plan)
+    return plan
+
+
+def _plan_hits(plan: Plan) -> None:
+    for name, score in plan.book.scores.items():
+        if score.event is not None:
+            plan.hits[name] = _hit(score, score.event)
+    plan.ageing = tuple(hit for hit in plan.hits.values() if hit.ages)
+    plan.scored_purposes = frozenset(hit.purpose for hit in plan.hits.values() if hit.purpose)
+    named: dict[str, list[Hit]] = defaultdict(list)
+    for hit in plan.hits.values():
+        named[hit.event].append(hit)
+    plan.hits_by_event = {event: tuple(hits) for event, hits in named.items()}
+    reading: dict[str, list[Hit]] = defaultdict(list)
+    for hit in plan.hits.values():
+        if hit.expression is not None:
+            reads = hit.expression.reads
+            read = _attributes(reads, plan.book)
+            read |= {f"list:{name}" for name in reads.lists} | {f"consent:{name}" for name in reads.purposes}
+            for name in read:
+                reading[name].append(hit)
+    plan.hits_reading = {name: tuple(hits) for name, hits in reading.items()}
+
+
+def _hit(score: Score, event: str) -> Hit:
+    expression = score.when.expression if score.when else None
+    reads = expression.reads if expression is not None else None
+    looks_back = reads is not None and bool(reads.functions)
+    return Hit(
+        name=score.name,
+        tenths=score.tenths,
+        event=event,
+        purpose=score.purpose,
+        at_most=score.at_most,
+        halves=score.halves.milliseconds if score.halves else 0,
+        lasts=score.lasts.milliseconds if score.lasts else 0,
+        run=expression.run if expression is not None else None,
+        expression=expression,
+        plain=reads is None
+        or not (looks_back or reads.attributes or reads.uses_now or reads.lists or reads.purposes or reads.segments),
+        looks_back=looks_back,
+        ages=bool(score.halves or score.lasts),
+    )
+
+
+def _plan_nodes(plan: Plan) -> None:
+    book = plan.book
+    ageing = bool(plan.ageing)
+    conditions: dict[tuple[str, str], Any] = {}
+    for name, segment in book.segments.items():
+        conditions["segment", name] = (segment.condition, segment.purpose, 0)
+    for name, score in book.scores.items():
+        if score.event is None and score.when is not None:
+            conditions["while", name] = (score.when, score.purpose, score.tenths)
+    order = _order(conditions)
+    place = {key: position for position, key in enumerate(order)}
+    plan.score = place["score", ""]
+    readers: dict[tuple[str, str], list[int]] = defaultdict(list)
+    by_attribute: dict[str, list[int]] = defaultdict(list)
+    by_list: dict[str, list[int]] = defaultdict(list)
+    by_purpose: dict[str, list[int]] = defaultdict(list)
+    for key, position in place.items():
+        kind, name = key
+        if kind == "score":
+            plan.nodes.append(Node(name="", kind="score", position=position))
+            continue
+        condition, purpose, tenths = conditions[key]
+        node = _node(kind, name, position, condition, purpose, tenths, ageing)
+        plan.nodes.append(node)
+        reads = condition.expression.reads
+        if kind == "while":
+            readers[key].append(plan.score)
+        if node.reads_score:
+            readers["score", ""].append(position)
+        for segment in reads.segments:
+            readers["segment", segment].append(position)
+        for attribute in _attributes(reads, book):
+            by_attribute[attribute].append(position)
+        for static in reads.lists:
+            by_list[static].append(position)
+        for read in {*reads.purposes, *((purpose,) if purpose else ())}:
+            by_purpose[read].append(position)
+    for node in plan.nodes:
+        node.readers = tuple(readers[node.kind, node.name])
+    plan.timed = tuple(
+        node.position for node in plan.nodes if node.timed or (ageing and (node.kind == "score" or node.reads_score))
+    )
+    compared = [node.thresholds for node in plan.nodes if node.reads_score]
+    plan.watched = ageing and bool(compared)
+    known = [one for one in compared if one is not None]
+    plan.thresholds = (
+        tuple(sorted({tenths for one in known for tenths in one})) if len(known) == len(compared) else None
+    )
+    plan.by_attribute = {name: tuple(found) for name, found in by_attribute.items()}
+    plan.by_list = {name: tuple(found) for name, found in by_list.items()}
+    plan.by_purpose = {name: tuple(found) for name, found in by_purpose.items()}
+
+
+def _attributes(reads: Any, book: Rulebook) -> set[str]:
+    """The stored attributes that an expression reads; all where only its evaluation tells which."""
+    names = set(reads.attributes)
+    if ANY in names:
+        names |= {*book.attributes, "created", "last_seen", "locale", "timezone", "birthday"}
+    if "age" in names:
+        names.add("birthday")
+    return names
+
+
+def _order(conditions: dict[tuple[str, str], Any]) -> list[tuple[str, str]]:
+    """The nodes, each after those that it reads (the checker has refused cycles)."""
+    order: dict[tuple[str, str], None] = {}
+    visiting: set[tuple[str, str]] = set()
+
+    def visit(key: tuple[str, str]) -> None:
+        if key in order or key in visiting:
+            return
+        visiting.add(key)
+        if key[0] == "score":
+            before = [other for other in conditions if other[0] == "while"]
+        else:
+            reads = conditions[key][0].expression.reads
+            before = [("segment", name) for name in reads.segments if ("segment", name) in conditions]
+            if reads.reads_score and key[0] == "segment":
+                before.append(("score", ""))
+        for other in before:
+            visit(other)
+        order[key] = None
+
+    for key in [*conditions, ("score", "")]:
+        visit(key)
+    return list(order)
+
+
+def _node(kind: Any, name: str, position: int, condition: Any, purpose: str | None, tenths: int, ageing: bool) -> Node:
+    expression = condition.expression
+    reads = expression.reads
+    return Node(
+        name=name,
+        kind=kind,
+        position=position,
+        purpose=purpose,
+        tenths=tenths,
+        run=expression.run,
+        expression=expression,
+        windows=tuple(use for use in reads.functions if use.window_ms is not None),
+        by_clock=reads.uses_now or not {"age", ANY}.isdisjoint(reads.attributes),
+        reads_score=reads.reads_score,
+        thresholds=thresholds(condition.text) if reads.reads_score and ageing else (),
+    )
+
+
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_COMPARED = re.compile(
+    r"(?P<before>[-+*/%.\w]\s*)?\bcontact\.score\s*(?:==|!=|>=|<=|>|<)\s*(?P<number>-?\d+(?:\.\d+)?)(?!\s*[-+*/%]|[.\w])"
+)
+
+
+def thresholds(text: str) -> tuple[float, ...] | None:
+    """The tenths of a point that a condition compares the score with; None where it uses the score otherwise."""
+    bare = _QUOTED.sub('""', text)
+    found = [match for match in _COMPARED.finditer(bare) if not _arithmetic(match["before"])]
+    if len(found) != len(re.findall(r"\bscore\b", bare)):
+        return None
+    return tuple(sorted({float(match["number"]) * 10 for match in found}))
+
+
+def _arithmetic(before: str | None) -> bool:
+    return before is not None and before.strip() in {"-", "+", "*", "/", "%", "."}
+
+
+def _plan_templates(plan: Plan) -> None:
+    for trigger in plan.book.triggers.values():
+        for action in trigger.actions:
+            text = getattr(action, "text", None)
+            if text is not None and text not in plan.templates:
+                plan.templates[text] = compile_alert(text)
+
+
+def _plan_triggers(plan: Plan) -> None:
+    found: dict[Occasion, list[Trigger]] = defaultdict(list)
+    for trigger in plan.book.triggers.values():
+        match trigger.occasion:
+            case OnEvent(event=name):
+                found["event", name].append(trigger)
+            case OnEnter(segment=name):
+                found["enter", name].append(trigger)
+            case OnLeave(segment=name):
+                found["leave", name].append(trigger)
+            case OnList(list=name):
+                found["list", name].append(trigger)
+            case OnConsent(purpose=name):
+                found["consent", name].append(trigger)
+    plan.triggers = {occasion: tuple(triggers) for occasion, triggers in found.items()}
+
+
+def _plan_specs(plan: Plan) -> None:
+    wanted: dict[str, tuple[str, Spec]] = {}
+    for use in [use for _, expression in _expressions(plan) for use in expression.reads.functions]:
+        _want(wanted, use)
+    for template in plan.templates.values():
+        for use in template.uses:
+            _want(wanted, use)
+    named: dict[str, list[Spec]] = defaultdict(list)
+    for event, spec in wanted.values():
+        named[event].append(spec)
+        plan.kept[spec.key] = spec.window
+    plan.specs = {event: tuple(specs) for event, specs in named.items()}
+
+
+def _expressions(plan: Plan) -> list[tuple[str, Any]]:
+    book = plan.book
+    found = [(name, hit.expression) for name, hit in plan.hits.items() if hit.expression is not None]
+    found += [(node.name, node.expression) for node in plan.nodes if node.expression is not None]
+    found += [(name, one.when.expression) for name, one in book.triggers.items() if one.when is not None]
+    return found
+
+
+def _want(wanted: dict[str, tuple[str, Spec]], use: Any) -> None:
+    window = use.window_ms or 0
+    if use.function == "total":
+        spec = Spec(key=total_key(use.event, use.property), property=use.property, summed=True, window=window)
+    elif use.has_value:
+        key = index_key(use.event, use.property, use.value)
+        spec = Spec(key=key, property=use.property, token=token(use.value), window=window)
+    else:
+        spec = Spec(key=use.event, window=window)
+    known = wanted.get(spec.key)
+    if known is None or known[1].window < spec.window:
+        wanted[spec.key] = (use.event, spec)
+
+
+def _plan_events(plan: Plan) -> None:
+    nodes: dict[str, set[int]] = defaultdict(set)
+    seen = set(plan.by_attribute.get("last_seen", ()))
+    for node in plan.nodes:
+        if node.expression is not None:
+            for use in node.expression.reads.functions:
+                nodes[use.event].add(node.position)
+    reading: dict[str, list[Hit]] = defaultdict(list)  # event → hits whose `when` reads its history
+    for hit in plan.hits.values():
+        if hit.looks_back:
+            for event in {hit.event, *(use.event for use in hit.expression.reads.functions)}:
+                reading[event].append(hit)
+    occasions = {name for kind, name in plan.triggers if kind == "event"}
+    for event in {*nodes, *plan.specs, *plan.hits_by_event, *reading, *occasions}:
+        hits = plan.hits_by_event.get(event, ())
+        plan.events[event] = EventPlan(
+            specs=plan.specs.get(event, ()),
+            hits=hits,
+            conditional=any(not hit.plain for hit in hits),
+            back=tuple(reading.get(event, ())),
+            nodes=tuple(sorted(nodes[event] | seen)),
+        )
+    plan.other = EventPlan(nodes=tuple(sorted(seen)))
