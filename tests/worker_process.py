@@ -1,11 +1,14 @@
-"""A worker as a process of its own, to be killed: `python -m tests.worker_process URL`.
+"""A worker as a process of its own, to be killed: `python -m tests.worker_process URL [silent]`.
 
-Its Slack writes each post to the list `posted` of that Redis, and never answers.
+Its Slack keeps messages in the list `posted` of that Redis, each as the alert's id, with a `!` behind it where it bears
+the mark of a repeated one; the newest revision of each alert that was shown is in the hash `shown`. It takes a while
+before it keeps a message, and before it answers; silent, it never does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 
 from redis.asyncio import Redis
@@ -23,19 +26,23 @@ from server.worker.worker import Worker
 from tests.conftest import SECRET
 
 
-class SilentChannel:
+class SlowChannel:
     platform = "slack"
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, silent: bool = False) -> None:
         self._redis = redis
+        self._silent = silent
 
     async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
-        await self._redis.rpush("posted", card.alert)
-        await asyncio.sleep(3600)
-        return ""
+        await asyncio.sleep(random.uniform(0, 0.05))
+        number = await self._redis.rpush("posted", card.alert + "!" * repeated)
+        await self._redis.hset("shown", card.alert, card.revision)
+        await asyncio.sleep(3600 if self._silent else random.uniform(0, 0.05))
+        return f"{address}:{number}"
 
     async def edit(self, address: str, reference: str, card: Card) -> None:
-        await asyncio.sleep(3600)
+        await asyncio.sleep(random.uniform(0, 0.05))
+        await self._redis.hset("shown", card.alert, card.revision)
 
     async def find(self, address: str, alert: str) -> str | None:
         return None
@@ -46,13 +53,13 @@ class Masked:
         return "A…"
 
 
-async def main(url: str) -> None:
+async def main(url: str, *how: str) -> None:
     redis, clock = Redis.from_url(url), SystemClock()
     store = await Store.open(redis, secret=SECRET, clock=clock)
     alerts = Alerts(store, clock, Rulebooks(store), Masked())
-    deliveries = Deliveries(store, clock, alerts, {"slack": SilentChannel(redis)})
+    deliveries = Deliveries(store, clock, alerts, {"slack": SlowChannel(redis, silent="silent" in how)})
     await Worker(Queue.open(url), deliveries).serve(asyncio.Event())
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

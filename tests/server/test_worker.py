@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
+import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from rules.contact import Alert
 from server.model.delivery import Place
 from server.ports import SystemClock
 from server.store.store import Store
@@ -52,6 +53,11 @@ async def at_work(office: Office, queue: Queue) -> AsyncIterator[asyncio.Task[No
     finally:
         stop.set()
         await serving
+
+
+def start_worker(url: str, *how: str) -> subprocess.Popen[bytes]:
+    """A worker in a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "tests.worker_process", url, *how], cwd=ROOT)
 
 
 async def until(true: Callable[[], bool], seconds: float) -> float:
@@ -92,7 +98,7 @@ async def test_a_card_that_failed_is_tried_again_when_it_is_due(office, queue):
 
 
 async def test_what_a_killed_worker_had_in_hand_is_taken_over_within_ten_seconds(office, queue, redis_url, redis):
-    worker = subprocess.Popen([sys.executable, "-m", "tests.worker_process", redis_url], cwd=ROOT)
+    worker = start_worker(redis_url, "silent")
     try:
         alert = await office.raise_alert()
         deadline = time.monotonic() + 20
@@ -101,12 +107,49 @@ async def test_what_a_killed_worker_had_in_hand_is_taken_over_within_ten_seconds
             assert time.monotonic() < deadline, "the worker did not start"
             await asyncio.sleep(0.1)
     finally:
-        os.kill(worker.pid, signal.SIGKILL)
+        worker.kill()
         worker.wait()
     async with at_work(office, queue):
         assert await until(lambda: bool(office.slack.messages), 12) < 10
     [message] = office.slack.messages
     assert message.repeated, "the first may have arrived"
+
+
+@pytest.mark.slow
+async def test_workers_killed_at_random_lose_no_card_and_every_double_is_marked(office, queue, redis_url, redis):
+    alerts: list[Alert] = []
+    workers = [start_worker(redis_url) for _ in range(2)]
+    try:
+        for _ in range(4):
+            while (await redis.info("clients"))["blocked_clients"] < 2:
+                await asyncio.sleep(0.02)
+            for _ in range(10):
+                alerts.append(await office.raise_alert(Place("slack", f"#team{len(alerts)}")))
+            await queue.ring([office.store.partition("c1")])
+            await asyncio.sleep(random.uniform(0.02, 0.1))
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+            workers = [start_worker(redis_url) for _ in range(2)]
+        for number, alert in enumerate(alerts):
+            await office.change(alert, Place("slack", f"#team{number}"))
+        await queue.ring([office.store.partition("c1")])
+
+        async def shown() -> int:
+            return sum(int(revision) == 2 for revision in (await redis.hgetall("shown")).values())
+
+        deadline = time.monotonic() + 25
+        while await shown() < len(alerts):
+            assert time.monotonic() < deadline, "some cards never came"
+            await asyncio.sleep(0.1)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    posted = [entry.decode() for entry in await redis.lrange("posted", 0, -1)]
+    assert {entry.rstrip("!") for entry in posted} == {alert.id for alert in alerts}
+    assert max(Counter(entry for entry in posted if not entry.endswith("!")).values()) == 1
+    assert any(entry.endswith("!") for entry in posted), "no worker died over a card: nothing was tested"
 
 
 async def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand(office, queue):
