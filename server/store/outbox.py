@@ -122,8 +122,11 @@ class Outbox:
         """Change what is known of a card and make it due; False where a courier has it, or it is known otherwise."""
         name, field = keys.card(partition, alert_id), str(place)
         with redis_needed():
-            row = await self._redis.hget(name, field)
-            if row is None or self._seal.decode("card", row, Delivery) != before:
+            row: bytes | None = await self._redis.hget(name, field)
+            if row is None:
+                return False
+            known: Delivery = self._seal.decode("card", row, Delivery)
+            if known != before:
                 return False
             return bool(
                 await script("card_note")(
