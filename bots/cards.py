@@ -7,6 +7,8 @@ from rules.contact import AlertStatus
 from server.i18n import Translator, mark
 from server.model.card import Card, CardReason
 
+TEXT, NAME = 1000, 120  # characters: a card is one message in every medium
+
 __all__ = ["STATUSES", "card_reply", "reason_text", "status_text"]
 
 STATUSES: dict[AlertStatus, str] = {
@@ -25,7 +27,7 @@ def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
         fields.append(Field(t("Outcome"), card.outcome))
     if card.count > 1:
         fields.append(Field(t("Times"), t("{count} times", count=t.number(card.count))))
-    lines = [card.text] if card.text else []
+    lines = [_cut(card.text, TEXT)] if card.text else []
     lines += ["• " + reason_text(reason, t) for reason in card.reasons]
     footer = t("{alert} · trigger {trigger} · rulebook {version}", alert=card.alert, trigger=card.trigger,
                version=card.version)  # fmt: skip
@@ -33,7 +35,11 @@ def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
         mark_of_copy = t("repeated: this card may be here twice")
         footer = f"{mark_of_copy} · {footer}"
     return Reply(
-        title=card.who, lines=tuple(lines), fields=tuple(fields), footer=footer, buttons=card_buttons(card, t)
+        title=_cut(card.who, NAME),
+        lines=tuple(lines),
+        fields=tuple(fields),
+        footer=footer,
+        buttons=card_buttons(card, t),
     )
 
 
@@ -61,3 +67,7 @@ def reason_text(reason: CardReason, t: Translator) -> str:
     text = f"{reason.rule} {t.points(reason.points)}"
     times = t.count("once", "{number} times", reason.hits)
     return f"{text} ({times})" if reason.hits else text
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -61,8 +61,15 @@ class SlackBot:
     platform = "slack"
 
     def __init__(
-        self, services: Services, settings: SlackSettings, *, inbox: Inbox, clock: Clock | None = None
+        self,
+        services: Services,
+        settings: SlackSettings,
+        *,
+        inbox: Inbox,
+        clock: Clock | None = None,
+        retry: float = RETRY,
     ) -> None:
+        self._retry = retry
         self._services = services
         self._settings = settings
         self._inbox = inbox
@@ -105,13 +112,13 @@ class SlackBot:
             return _plain(401)
         try:
             request = AsyncBoltRequest(body=body.decode(), headers=dict(lower))
+            ask = asked(request.body, ACTION)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return _plain(400)  # not JSON, or of another shape than anything that Slack sends
-        if not isinstance(request.body, dict) or not request.body:
-            return _plain(400)
+        if ask is None and request.body.get("type") != "url_verification":
+            return _plain(200)  # nothing that is for us
+        request.context["asked"] = ask
         response = await self._app.async_dispatch(request)
-        if response.status == 404:  # nobody listens to this kind of event
-            return _plain(200)
         if response.status >= 500:
             return _plain(503)
         return response.status, _headers(response), (response.body or "").encode()
@@ -137,14 +144,11 @@ class SlackBot:
         return app
 
     async def _remember(
-        self, body: dict[str, Any], context: dict[str, Any], next: Callable[[], Awaitable[None]]  # noqa: A002
+        self, context: dict[str, Any], next: Callable[[], Awaitable[None]]  # noqa: A002 - Bolt gives by name
     ) -> BoltResponse | None:
-        ask = asked(body, ACTION)
-        if ask is None:
-            return BoltResponse(status=200)
+        ask: Asked = context["asked"]
         if not await self._inbox.take(ask.id, msgspec.json.encode(ask)):
             return BoltResponse(status=200)  # Slack repeats what we have
-        context["asked"] = ask
         await next()
         return None
 
@@ -155,8 +159,6 @@ class SlackBot:
     async def _failed(self, error: Exception) -> BoltResponse:
         if isinstance(error, Unavailable):
             return BoltResponse(status=503, headers={"Retry-After": [str(round(error.retry_after))]})
-        if isinstance(error, msgspec.ValidationError | AttributeError | TypeError | LookupError | ValueError):
-            return BoltResponse(status=400)
         log.error("slack request failed", error=type(error).__name__)
         return BoltResponse(status=503)
 
@@ -222,7 +224,7 @@ class SlackBot:
                     self._tasks.start(self._work(msgspec.json.decode(request, type=Asked)))
             except (Unavailable, msgspec.MsgspecError) as error:
                 log.warning("slack inbox not read", error=type(error).__name__)
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(self._retry)
 
     async def _sign_in(self) -> None:
         try:

@@ -76,11 +76,13 @@ class _Happened(msgspec.Struct):
     team_id: str = ""
 
 
-def asked(body: dict[str, Any], prefix: str) -> Asked | None:
+def asked(body: Any, prefix: str) -> Asked | None:
     """What a request asks of us; None where it asks nothing. `prefix` is what our buttons' action ids start with.
 
     Raises msgspec.ValidationError where a part that we need is missing or of another type.
     """
+    if not isinstance(body, dict):
+        raise msgspec.ValidationError("not an object")
     if "command" in body:
         typed = msgspec.convert(body, _Typed)
         return Asked(id=typed.trigger_id, team=typed.team_id, user=typed.user_id, text=unescape(typed.text),

@@ -60,8 +60,15 @@ class TelegramBot:
     platform = "telegram"
 
     def __init__(
-        self, services: Services, settings: TelegramSettings, *, inbox: Inbox, clock: Clock | None = None
+        self,
+        services: Services,
+        settings: TelegramSettings,
+        *,
+        inbox: Inbox,
+        clock: Clock | None = None,
+        retry: float = RETRY,
     ) -> None:
+        self._retry = retry
         quiet()
         self._services = services
         self._settings = settings
@@ -172,7 +179,7 @@ class TelegramBot:
                     self._tasks.start(self._work(received.update_id, self._read(body)))
             except (Unavailable, msgspec.MsgspecError) as error:
                 log.warning("telegram inbox not read", error=type(error).__name__)
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(self._retry)
 
     async def _sign_in(self) -> None:
         assert self._application is not None

@@ -1,8 +1,8 @@
 """Replies as Telegram messages in HTML.
 
-Telegram's limits (https://core.telegram.org/bots/api): 4,096 characters a message, counted here in UTF-16 units with
-the markup, so never too few; 64 bytes of callback data. A longer reply becomes several messages, with the buttons
-under the last; a command too long for a button is written out to be sent by hand.
+Telegram's limits (https://core.telegram.org/bots/api): 4,096 characters a message once its markup is read, counted in
+UTF-16 units; 64 bytes of callback data. A longer reply becomes several messages, with the buttons under the last; a
+command too long for a button is written out to be sent by hand.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from html import escape as _html
+from html import unescape
 
 import msgspec
 
@@ -22,6 +23,7 @@ CALLBACK = 64
 TOAST = 200
 LABEL = 40
 
+_TAG = re.compile(r"</?(?:b|i|code|pre)>")
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -52,7 +54,7 @@ def render(reply: Reply) -> list[Message]:
 def toast(reply: Reply) -> str:
     """The reply in the few words that Telegram shows over a chat."""
     text = " · ".join(part for part in (reply.title, *reply.lines) if part).replace("`", "")
-    return text if _length(text) <= TOAST else text[: TOAST // 2] + "…"
+    return text if _units(text) <= TOAST else text[: TOAST // 2] + "…"
 
 
 def _parts(reply: Reply) -> Iterator[str]:
@@ -114,12 +116,12 @@ def _messages(parts: Iterable[str]) -> Iterator[str]:
 
 
 def _line(line: str) -> Iterator[str]:
-    for piece in _pieces(line, CHARACTERS - 100):
+    for piece in _pieces(line, CHARACTERS):
         yield _CODE.sub(r"<code>\1</code>", _html(piece, quote=False))
 
 
 def _tagged(tag: str, text: str) -> Iterator[str]:
-    for piece in _pieces(text, CHARACTERS - 100):
+    for piece in _pieces(text, CHARACTERS):
         yield f"<{tag}>{_html(piece, quote=False)}</{tag}>"
 
 
@@ -127,9 +129,9 @@ def _code(lines: Iterable[str]) -> Iterator[str]:
     block: list[str] = []
     size = 0
     for whole in lines:
-        for line in _pieces(whole, 3000):
-            length = _length(_html(line, quote=False)) + 1
-            if block and size + length > 3500:
+        for line in _pieces(whole, CHARACTERS - 1):
+            length = _units(line) + 1
+            if block and size + length > CHARACTERS:
                 yield f"<pre>{chr(10).join(block)}</pre>"
                 block, size = [], 0
             block.append(_html(line, quote=False))
@@ -139,10 +141,10 @@ def _code(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _pieces(text: str, limit: int) -> Iterator[str]:
-    """The text in pieces that stay within the limit once escaped."""
+    """The text in pieces of at most `limit` UTF-16 units."""
     start = size = 0
     for at, letter in enumerate(text):
-        length = _length(_html(letter, quote=False))
+        length = 2 if ord(letter) > 0xFFFF else 1
         if size + length > limit:
             yield text[start:at]
             start, size = at, 0
@@ -150,5 +152,10 @@ def _pieces(text: str, limit: int) -> Iterator[str]:
     yield text[start:]
 
 
-def _length(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+def _length(part: str) -> int:
+    """How long a piece of HTML of ours is to Telegram."""
+    return _units(unescape(_TAG.sub("", part)))
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(ord(letter) > 0xFFFF for letter in text)
