@@ -75,7 +75,10 @@ def parse_rulebook(text: str, known: Known | Mapping[str, Any] | None = None) ->
     outside = known if isinstance(known, Known) else msgspec.convert(dict(known or {}), Known, strict=False)
     desk = Desk(cut=cut(text), known=outside)
     desk.problems.extend(desk.cut.problems)
-    drafts = [draft for statement in desk.cut.statements if (draft := draft_of(desk, statement)) is not None]
+    drafts: list[Draft] = []
+    for statement in desk.cut.statements:
+        if not desk.full and (draft := draft_of(desk, statement)) is not None:
+            drafts.append(draft)
     _declare(desk, drafts)
     book = _build(desk, text, drafts)
     _check_cycles(desk, book, drafts)

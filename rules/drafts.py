@@ -152,8 +152,12 @@ def _report_stranger(desk: Desk, line: Line) -> None:
         message = "this line belongs under a trigger or a scenario: indent it"
         desk.report(line, 0, Problem(line=1, column=1, length=len(line.text), message=message, code="indent"))
         return
+    if line.text[0].isspace():
+        message = "this is no plain space: indent with spaces or tabs"
+        desk.report(line, 0, Problem(line=1, column=1, message=message, code="indent"))
+        return
     heads = [form(head, language) for language in LANGUAGES for head in HEADS]
-    word = re.match(r"\w+|\S", line.text)
+    word = re.match(r"\w+|.", line.text)
     assert word is not None
     near = nearest(" ".join(line.text.split()[:2]), [head for head in heads if " " in head]) or nearest(word[0], heads)
     desk.report(

@@ -14,7 +14,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from rules.near import nearest
 from rules.words import WORDS, Language, canonical, form, pattern, translations
 
-__all__ = ["HEADS", "LINES", "LineError", "grammar_text", "head_of", "parse_line", "value_of"]
+__all__ = ["HEADS", "LINES", "LineError", "choices_of", "grammar_text", "head_of", "parse_line", "value_of"]
 
 # The rules of the grammar that a statement's first line can have, by the keyword that begins it.
 HEADS = {word: word.replace(" ", "_") for word in [one.en for one in WORDS[:12]]}
@@ -85,6 +85,11 @@ def head_of(text: str) -> dict[Language, str]:
 def value_of(written: str, terminal: str, language: Language) -> str:
     """The English name of a keyword that a terminal of several words took."""
     return canonical(written, language, _choices()[terminal])
+
+
+def choices_of(terminal: str) -> tuple[str, ...]:
+    """The English names of the keywords that a terminal is one of."""
+    return _choices()[terminal]
 
 
 @functools.cache

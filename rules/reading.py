@@ -252,7 +252,7 @@ class Reader(msgspec.Struct, frozen=True):
         except SyntaxProblem as error:
             self.desk.report(self.line, start + error.problem.column - 1, _explained(error.problem))
         line, column = self.line.place(start)
-        result = Condition(text=tidy(text), expression=expression, line=line, column=column)
+        result = Condition(text=tidy(text) if expression else text, expression=expression, line=line, column=column)
         if expression is not None:
             self._references(text, start, expression)
             self.desk.conditions.append((self.line, start, result))
