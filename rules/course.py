@@ -30,23 +30,24 @@ class Course:
     decision: Decision = field(default_factory=Decision)
     muted: bool = False
     past: Sequence[Event] = ()
-    dirty: list[int] = field(default_factory=list)  # positions of nodes to settle, a heap
+    dirty: list[int] = field(default_factory=list)  # positions of nodes to settle
     again: dict[str, Hit] = field(default_factory=dict)  # `on` scores to work out again from the history
     occasions: list[Occasion] = field(default_factory=list)
     fired: set[str] = field(default_factory=set)
+    windows: set[int] = field(default_factory=set)  # places in `Plan.windows` that something evaluated reads
     moments: list[Millis] = field(default_factory=list)  # when something evaluated may change by time alone
     rescored: bool = False
-    _facts: dict[str, Any] | None = None
+    known_facts: dict[str, Any] | None = None
     _where: tzinfo | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
         """The facts at `now`, made when first asked for."""
-        facts = self._facts
+        facts = self.known_facts
         if facts is None:
             contact = self.contact
             history = History(contact.index, self.plan.kept, self.now, contact.tail)
-            facts = self._facts = facts_now(contact, self.plan.book, self.now, history)
+            facts = self.known_facts = facts_now(contact, self.plan.book, self.now, history)
         return facts
 
     @property
@@ -58,8 +59,8 @@ class Course:
 
     def forget(self, attribute: str) -> None:
         """An attribute, or the score, has changed: read it again."""
-        if self._facts is not None:
-            self._facts["contact"].clear()
+        if self.known_facts is not None:
+            self.known_facts["contact"].clear()
         if attribute == "timezone":
             self._where = None
 
@@ -71,7 +72,7 @@ class Course:
 
     def reset(self) -> None:
         """Much has changed: make the facts anew."""
-        self._facts = None
+        self.known_facts = None
         self._where = None
 
     def mishap(self, rule: str, problem: Exception) -> None:

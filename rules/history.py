@@ -212,7 +212,7 @@ class History:
     It reads the indexes; a use that the rulebook does not have (in a test of a draft, say) is counted from `events`.
     """
 
-    __slots__ = ("_events", "_index", "_kept", "now")
+    __slots__ = ("_counts", "_events", "_index", "_kept", "now")
 
     def __init__(
         self,
@@ -225,6 +225,7 @@ class History:
         self._index = index
         self._kept = kept
         self._events = events
+        self._counts: dict[tuple[str, int | None], int] = {}  # many rules ask the same
         self.now = now
 
     def _find(self, key: str, event: str, property: str | None, window: int | None) -> TimedIndex:  # noqa: A002
@@ -252,15 +253,22 @@ class History:
         has_value: bool = False,
     ) -> int:
         """How many events, ever or with time in (now - window, now]."""
-        key = index_key(event, property, value) if has_value and property is not None else event
-        index = self._find(key, event, property if has_value else None, window_ms)
-        if window_ms is None:
+        if has_value and property is not None:
+            return self._count(index_key(event, property, value), event, property, window_ms)
+        known = self._counts.get((event, window_ms))
+        if known is None:
+            known = self._counts[event, window_ms] = self._count(event, event, None, window_ms)
+        return known
+
+    def _count(self, key: str, event: str, property: str | None, window: int | None) -> int:  # noqa: A002
+        index = self._find(key, event, property, window)
+        if window is None:
             return index.number
         times = index.times
-        if not times or times[-1] <= self.now - window_ms:
+        if not times or times[-1] <= self.now - window:
             return 0
         newest = len(times) if times[-1] <= self.now else bisect_right(times, self.now)
-        return newest - bisect_right(times, self.now - window_ms)
+        return newest - bisect_right(times, self.now - window)
 
     def total(self, event: str, property: str, window_ms: int | None = None) -> Decimal:  # noqa: A002
         """The sum of a numeric property; values that are no numbers add nothing."""

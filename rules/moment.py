@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ Calendar: TypeAlias = Literal["day", "week", "month"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_PERIODS_KEPT = 1000
+_periods: dict[tuple[Calendar, tzinfo], tuple[Millis, Millis]] = {}  # the period last asked for
 
 
 def instant(moment: Millis) -> datetime:
@@ -43,14 +45,31 @@ def zone(name: object, default: str = "UTC") -> tzinfo:
     return found or known_zone(default) or UTC
 
 
-def calendar_period(moment: Millis, unit: Calendar, where: tzinfo) -> int:
-    """A number for the local day, ISO week or month of a moment: equal numbers are the same period."""
-    local = instant(moment).astimezone(where)
-    if unit == "day":
-        return local.toordinal()
+def calendar_period(moment: Millis, unit: Calendar, where: tzinfo) -> Millis:
+    """The beginning of the local day, ISO week or month of a moment: equal beginnings are the same period."""
+    known = _periods.get((unit, where))
+    if known is not None and known[0] <= moment < known[1]:
+        return known[0]
+    day = instant(moment).astimezone(where).date()
     if unit == "week":
-        return (local.toordinal() - 1) // 7  # ordinal 1, the first of January of the year 1, is a Monday
-    return local.year * 12 + local.month
+        day -= timedelta(days=day.weekday())
+    elif unit == "month":
+        day = day.replace(day=1)
+    start, end = _midnight(day, where), _midnight(_next(day, unit), where)
+    if len(_periods) >= _PERIODS_KEPT:
+        _periods.clear()
+    _periods[unit, where] = (start, end)
+    return start
+
+
+def _next(day: date, unit: Calendar) -> date:
+    if unit == "month":
+        return (day + timedelta(days=31)).replace(day=1)
+    return day + timedelta(days=7 if unit == "week" else 1)
+
+
+def _midnight(day: date, where: tzinfo) -> Millis:
+    return millis(datetime(day.year, day.month, day.day, tzinfo=where))
 
 
 def age(birthday: datetime, now: datetime) -> int:

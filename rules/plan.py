@@ -38,6 +38,7 @@ class Hit:
     plain: bool
     looks_back: bool
     ages: bool
+    simple: bool  # every hit counts, and for ever
 
 
 @dataclass(slots=True, eq=False)
@@ -51,15 +52,11 @@ class Node:
     tenths: int = 0
     run: Any = None
     expression: Any = None
-    windows: tuple[Any, ...] = ()  # uses of functions with a window
+    windows: frozenset[int] = frozenset()  # places in `Plan.windows`
     by_clock: bool = False  # reads `now`, an age, …: the expression itself says when it changes
     thresholds: tuple[float, ...] | None = None  # tenths that the score is compared with; None: any change counts
     reads_score: bool = False
     readers: tuple[int, ...] = ()
-
-    @property
-    def timed(self) -> bool:
-        return bool(self.windows) or self.by_clock
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +89,7 @@ class Plan:
     by_list: dict[str, tuple[int, ...]] = field(default_factory=dict)
     by_purpose: dict[str, tuple[int, ...]] = field(default_factory=dict)
     scored_purposes: frozenset[str] = frozenset()  # purposes of `on` scores
+    windows: list[Any] = field(default_factory=list)  # the uses of functions with a window, each once
     timed: tuple[int, ...] = ()  # nodes that time alone can change
     thresholds: tuple[float, ...] | None = ()  # tenths that segments compare an ageing score with; None: any change
     watched: bool = False  # a segment reads a score that ages

@@ -79,6 +79,7 @@ def _hit(score: Score, event: str) -> Hit:
         or not (looks_back or reads.attributes or reads.uses_now or reads.lists or reads.purposes or reads.segments),
         looks_back=looks_back,
         ages=bool(score.halves or score.lasts),
+        simple=not (score.halves or score.lasts or score.at_most or score.purpose),
     )
 
 
@@ -103,8 +104,8 @@ def _plan_nodes(plan: Plan) -> None:
         if kind == "score":
             plan.nodes.append(Node(name="", kind="score", position=position))
             continue
-        condition, purpose, tenths = conditions[key]
-        node = _node(kind, name, position, condition, purpose, tenths, ageing)
+        condition, purpose, _ = conditions[key]
+        node = _node(plan, key, position, conditions[key])
         plan.nodes.append(node)
         reads = condition.expression.reads
         if kind == "while":
@@ -122,7 +123,9 @@ def _plan_nodes(plan: Plan) -> None:
     for node in plan.nodes:
         node.readers = tuple(readers[node.kind, node.name])
     plan.timed = tuple(
-        node.position for node in plan.nodes if node.timed or (ageing and (node.kind == "score" or node.reads_score))
+        node.position
+        for node in plan.nodes
+        if node.windows or node.by_clock or (ageing and (node.kind == "score" or node.reads_score))
     )
     compared = [node.thresholds for node in plan.nodes if node.reads_score]
     plan.watched = ageing and bool(compared)
@@ -170,22 +173,35 @@ def _order(conditions: dict[tuple[str, str], Any]) -> list[tuple[str, str]]:
     return list(order)
 
 
-def _node(kind: Any, name: str, position: int, condition: Any, purpose: str | None, tenths: int, ageing: bool) -> Node:
+def _node(plan: Plan, key: tuple[Any, str], position: int, statement: tuple[Any, str | None, int]) -> Node:
+    condition, purpose, tenths = statement
     expression = condition.expression
     reads = expression.reads
     return Node(
-        name=name,
-        kind=kind,
+        name=key[1],
+        kind=key[0],
         position=position,
         purpose=purpose,
         tenths=tenths,
         run=expression.run,
         expression=expression,
-        windows=tuple(use for use in reads.functions if use.window_ms is not None),
+        windows=_windows(plan, reads),
         by_clock=reads.uses_now or not {"age", ANY}.isdisjoint(reads.attributes),
         reads_score=reads.reads_score,
-        thresholds=thresholds(condition.text) if reads.reads_score and ageing else (),
+        thresholds=thresholds(condition.text) if reads.reads_score and plan.ageing else (),
     )
+
+
+def _windows(plan: Plan, reads: Any) -> frozenset[int]:
+    """The windows that an expression reads; the same object for the same windows."""
+    places = frozenset(_window(plan, use) for use in reads.functions if use.window_ms is not None)
+    return next((node.windows for node in plan.nodes if node.windows == places), places)
+
+
+def _window(plan: Plan, use: Any) -> int:
+    if use not in plan.windows:
+        plan.windows.append(use)
+    return plan.windows.index(use)
 
 
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")

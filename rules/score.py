@@ -49,8 +49,12 @@ def within(at_most: AtMost, times: Sequence[Millis], where: tzinfo) -> list[Mill
 
 
 def counted(contact: Contact, hit: Hit, where: tzinfo) -> list[Millis]:
-    """The times of a rule's hits that count: with consent at the event and now, under its cap."""
-    times: list[Millis] = contact.hits.get(hit.name, [])
+    """The times of a rule's hits that count."""
+    return countable(contact, hit, contact.hits.get(hit.name, []), where)
+
+
+def countable(contact: Contact, hit: Hit, times: list[Millis], where: tzinfo) -> list[Millis]:
+    """The times that would count if they were a rule's hits: with consent at the event and now, under its cap."""
     if hit.purpose is not None:
         if not times or not consented(contact, hit.purpose):
             return []
@@ -134,7 +138,7 @@ def add_hits(course: Course, concerned: EventPlan, event: Event, shown: EventFac
     if concerned.conditional:
         history = History(contact.index, course.plan.kept, time, contact.tail)
         then = facts_at(contact, course.plan.book, event, shown, history)
-    hits, matched = contact.hits, course.decision.matched
+    hits, matched, gain = contact.hits, course.decision.matched, 0
     for hit in concerned.hits:
         run = hit.run
         if run is not None:
@@ -146,47 +150,39 @@ def add_hits(course: Course, concerned: EventPlan, event: Event, shown: EventFac
             except EVALUATION_FAULTS as problem:
                 course.mishap(hit.name, problem)
                 continue
-        matched.append(hit.name)
-        times = hits.get(hit.name)
-        if hit.ages:
-            _keep(hits, hit.name, times, time)
-        elif hit.at_most is None and (
-            hit.purpose is None or (consented(contact, hit.purpose) and consented_at(contact, hit.purpose, time))
-        ):
-            _keep(hits, hit.name, times, time)
-            contact.static += hit.tenths
+        name = hit.name
+        matched.append(name)
+        times = hits.get(name)
+        if hit.simple:
+            gain += hit.tenths
+        elif not hit.ages:
+            gain += hit.tenths * _gain(course, hit, times or [], time)
+        if times is None:
+            hits[name] = [time]
+        elif time >= times[-1]:
+            times.append(time)
         else:
-            before = _worth(course, hit, time)
-            _keep(hits, hit.name, times, time)
-            contact.static += hit.tenths * (_worth(course, hit, time) - before)
+            insort_right(times, time)
+    contact.static += gain
     if matched:
         course.dirty.append(course.plan.score)
 
 
-def _keep(hits: dict[str, list[Millis]], name: str, times: list[Millis] | None, time: Millis) -> None:
-    if times is None:
-        hits[name] = [time]
-    elif time >= times[-1]:
-        times.append(time)
-    else:
-        insort_right(times, time)
-
-
-def _worth(course: Course, hit: Hit, time: Millis) -> int:
-    """How many hits count, among those that one more at `time` can change."""
+def _gain(course: Course, hit: Hit, times: list[Millis], time: Millis) -> int:
+    """How many more hits count with one more at `time`."""
     contact, at_most = course.contact, hit.at_most
-    if at_most is None or at_most.per == "ever" or isinstance(at_most.per, Duration) or hit.purpose is not None:
-        return len(counted(contact, hit, course.where))
-    period = calendar_period(time, at_most.per, course.where)
-    times = contact.hits.get(hit.name, [])
-    used, place = 0, len(times)
-    while place and used < at_most.number:
-        place -= 1
-        this = calendar_period(times[place], at_most.per, course.where)
-        if this < period:
-            break
-        used += this == period
-    return used
+    if hit.purpose is None and at_most is not None and (not times or time >= times[-1]):
+        number, per = at_most.number, at_most.per
+        if len(times) < number:
+            return 1
+        if per == "ever" or not number:
+            return 0
+        if not isinstance(per, Duration):
+            return int(times[-number] < calendar_period(time, per, course.where))
+    place = bisect_right(times, time)
+    return len(countable(contact, hit, [*times[:place], time, *times[place:]], course.where)) - len(
+        countable(contact, hit, times, course.where)
+    )
 
 
 def score_moment(course: Course) -> Millis | None:

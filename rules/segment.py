@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from bisect import insort
 
 from rules.consent import consented
 from rules.contact import Membership, Millis
@@ -17,64 +17,72 @@ __all__ = ["next_moment", "note_move", "settle"]
 def settle(course: Course) -> None:
     """Evaluate the nodes that may have changed, and those that read what did change."""
     dirty, nodes = course.dirty, course.plan.nodes
-    if len(dirty) > 1:
-        heapify(dirty)
-    last = -1
-    while dirty:
-        position = heappop(dirty)
+    dirty.sort()
+    contact, facts, windows = course.contact, course.known_facts, course.windows
+    segments, read = contact.segments, None
+    place, last = 0, -1
+    while place < len(dirty):
+        position = dirty[place]
+        place += 1
         if position == last:
             continue
         last = position
         node = nodes[position]
         if node.kind == "score":
-            changed = rescore(course)
+            if not rescore(course):
+                continue
         else:
-            changed = _move(course, node, _true(course, node))
-        if changed:
-            for reader in node.readers:
-                heappush(dirty, reader)
+            if facts is None:
+                facts = course.facts
+            try:
+                true = (node.purpose is None or consented(contact, node.purpose)) and node.run(facts)
+            except EVALUATION_FAULTS as problem:
+                course.mishap(node.name, problem)
+                true = False
+            if node.by_clock:
+                _ask_clock(course, node)
+            elif node.windows is not read:
+                read = node.windows
+                windows |= read
+            if node.kind == "segment":
+                if (node.name in segments) is bool(true):
+                    continue
+                _move(course, node.name, bool(true))
+            elif (node.name in contact.holds) is bool(true):
+                continue
+            else:
+                _hold(course, node, bool(true))
+        for reader in node.readers:
+            insort(dirty, reader, lo=place)
+    dirty.clear()
 
 
-def _true(course: Course, node: Node) -> bool:
-    if node.purpose is not None and not consented(course.contact, node.purpose):
-        return False
-    try:
-        true = bool(node.run(course.facts))
-    except EVALUATION_FAULTS as problem:
-        course.mishap(node.name, problem)
-        true = False
-    if node.timed:
-        moment = _node_moment(course, node)
-        if moment is not None:
-            course.moments.append(moment)
-    return true
+def _ask_clock(course: Course, node: Node) -> None:
+    facts = course.facts
+    moment = node.expression.changes_at(facts, facts["now"])
+    if moment is not None:
+        course.moments.append(millis(moment))
 
 
-def _move(course: Course, node: Node, true: bool) -> bool:
+def _hold(course: Course, node: Node, true: bool) -> None:
     contact = course.contact
-    if node.kind == "while":
-        if true == (node.name in contact.holds):
-            return False
-        if true:
-            contact.holds.append(node.name)
-        else:
-            contact.holds.remove(node.name)
-        contact.static += node.tenths if true else -node.tenths
-        return True
-    if true == (node.name in contact.segments):
-        return False
-    decision = course.decision
     if true:
-        contact.segments[node.name] = Membership(
-            entered=course.now, entry=course.entry_id, version=course.plan.book.version
-        )
-        note_move(node.name, decision.entered, decision.left)
+        contact.holds.append(node.name)
     else:
-        del contact.segments[node.name]
-        note_move(node.name, decision.left, decision.entered)
+        contact.holds.remove(node.name)
+    contact.static += node.tenths if true else -node.tenths
+
+
+def _move(course: Course, name: str, true: bool) -> None:
+    contact, decision = course.contact, course.decision
+    if true:
+        contact.segments[name] = Membership(entered=course.now, entry=course.entry_id, version=course.plan.book.version)
+        note_move(name, decision.entered, decision.left)
+    else:
+        del contact.segments[name]
+        note_move(name, decision.left, decision.entered)
     if not course.muted:
-        course.occasions.append(("enter" if true else "leave", node.name))
-    return True
+        course.occasions.append(("enter" if true else "leave", name))
 
 
 def note_move(name: str, moves: list[str], opposite: list[str]) -> None:
@@ -85,24 +93,19 @@ def note_move(name: str, moves: list[str], opposite: list[str]) -> None:
         moves.append(name)
 
 
-def _node_moment(course: Course, node: Node) -> Millis | None:
-    facts = course.facts
-    if node.by_clock:
-        moment = node.expression.changes_at(facts, facts["now"])
-        return None if moment is None else millis(moment)
-    history = facts["history"]
-    found = [
-        history.next_expiry(use.event, use.window_ms, use.property, use.value, use.has_value) for use in node.windows
-    ]
-    return min((moment for moment in found if moment is not None), default=None)
-
-
 def next_moment(course: Course, held: Millis | None) -> Millis | None:
     """The next moment before which nothing can change without an entry.
 
     `held` is the one known for what this decision did not evaluate, or None where all was evaluated.
     """
     moments = course.moments if held is None else [*course.moments, held]
+    if course.windows:
+        history = course.facts["history"]
+        for place in course.windows:
+            use = course.plan.windows[place]
+            expiry = history.next_expiry(use.event, use.window_ms, use.property, use.value, use.has_value)
+            if expiry is not None:
+                moments.append(expiry)
     if course.rescored and course.plan.watched:
         ageing = score_moment(course)
         if ageing is not None:
