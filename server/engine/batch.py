@@ -101,19 +101,18 @@ class Batch:
     def send_snapshot(self, contact: Contact, entry_id: str, absorbed: Absorbed) -> None:
         """A contact became a tombstone: its snapshot travels, its indexes and chunks go."""
         partition = self._owned.partition
-        alerts = tuple(alert.id for alert in absorbed.snapshot.alerts.values())
         origin = f"{partition}:{entry_id}"
-        self._transfer(Transfer(origin, contact.moved_to, contact.id, absorbed, alerts))
+        self._transfer(Transfer(origin, contact.moved_to, contact.id, absorbed))
         self._command("DEL", keys.history(partition, contact.id))
         self._command("HSET", keys.consents(partition, contact.id), "m", contact.moved_to)
         self._command("ZREM", keys.contacts(partition), contact.id)
         self._command("ZREM", keys.timers(partition), contact.id)
         there = keys.partition_of(contact.moved_to, self._partitions)
         if there != partition:
-            for identifier in alerts:
-                self._command("SET", keys.alert(partition, identifier), ">" + contact.moved_to)
+            for alert in absorbed.snapshot.alerts.values():
+                self._command("SET", keys.alert(partition, alert.id), ">" + contact.moved_to)
                 for status in _STATUSES:
-                    self._command("ZREM", keys.alerts(partition, status), identifier)
+                    self._command("ZREM", keys.alerts(partition, status), alert.id)
 
     def set_aside(self, entry_id: str, contact: str, sealed: bytes, reason: str) -> None:
         """Keep an entry that could not be applied, for looking at and replaying."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from rules.entry import Absorbed, EventReceived
 from server.engine.owned import Owned
 from server.services.consents import Consents
-from server.store import keys
 from server.store.identities import Identities
 from server.store.log import Log
 from server.store.partition import Partitions, Transfer
@@ -40,11 +39,6 @@ class Transfers:
         match entry:
             case Absorbed():
                 await self._consents.carry_over(transfer.old, transfer.contact, everything=True)
-                old = keys.partition_of(transfer.old, self._partitions.count)
-                new = keys.partition_of(transfer.contact, self._partitions.count)
-                if old != new:
-                    for alert in transfer.alerts:
-                        await self._partitions.copy_card(alert, old, new)
                 await self._log.append([(transfer.contact, entry)])
                 await self._identities.point(entry.snapshot.identities, transfer.old, transfer.contact)
             case EventReceived():

@@ -50,13 +50,12 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Transfer(msgspec.Struct, array_like=True, frozen=True):
-    """What travels to a contact of another partition, with the ids of alerts whose cards travel along."""
+    """What travels to a contact of another partition."""
 
     origin: str  # partition and entry id, by which a second arrival is known
     contact: str
     old: str
     entry: Entry
-    alerts: tuple[str, ...] = ()
 
 
 class Commit(msgspec.Struct, kw_only=True):
@@ -229,12 +228,6 @@ class Partitions:
         """The oldest transfer that is not done, with the bytes by which it is taken off."""
         blob = await self.redis.lindex(keys.transfers(partition), 0)
         return None if blob is None else (blob, self.seal.decode("transfer", blob, Transfer))
-
-    async def copy_card(self, alert: str, old: int, new: int) -> None:
-        """Bring what is known of an alert's messages to the partition that its contact moved to."""
-        known = await self.redis.hgetall(keys.card(old, alert))
-        for field, state in known.items():
-            await self.redis.hsetnx(keys.card(new, alert), field, state)
 
     async def transferred(self, partition: int, token: str, blob: bytes) -> bool:
         """Take a transfer that was done off the list; False where the lease is lost."""
