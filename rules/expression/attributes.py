@@ -168,7 +168,11 @@ def attribute(value: Any, name: str) -> Any:
     """`value.name`; the value may be raw. A mapping's own attribute, else its item, else null."""
     if isinstance(value, collections.abc.Mapping):
         own = ATTRIBUTES[dict].get(name)
-        return coerce(own(value) if own is not None else value.get(name))
+        if own is not None:
+            return coerce(own(value))
+        if name not in value and not all(isinstance(key, str) for key in value):
+            raise EvaluationError("type", name)  # rule-engine fails on such keys when it looks for a name like this one
+        return coerce(value.get(name))
     value = coerce(value)
     function = _table(value).get(name)
     return None if function is None else coerce(function(value))

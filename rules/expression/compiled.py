@@ -11,11 +11,15 @@ import rule_engine
 from rule_engine import errors
 
 from rules.errors import EvaluationError, SyntaxProblem
-from rules.expression.compiler import GLOBALS, Code, Compiler
+from rules.expression.access import HANDLERS as ACCESS
+from rules.expression.comparisons import HANDLERS as COMPARISONS
+from rules.expression.compiler import Compiler
 from rules.expression.diagnosis import of_unbuildable, of_unparsable, of_unreadable
 from rules.expression.drafts import Draft, Unbuildable, Unparsable, parse
 from rules.expression.limits import check_built, check_draft, check_text
 from rules.expression.moments import Moments, find_moments
+from rules.expression.namespace import NAMESPACE
+from rules.expression.operators import HANDLERS as OPERATORS
 from rules.expression.problems import refusal
 from rules.expression.reads import Reads
 from rules.expression.schema import resolver_of
@@ -139,9 +143,9 @@ def _built(text: str, draft: Draft) -> Any:
 
 def function_of(node: Any) -> tuple[Callable[[Mapping[str, Any]], Any], str, Compiler]:
     """The function of a built node, its source, and the compiler that knows what it reads."""
-    compiler = Compiler()
-    source = _source(compiler, compiler.solid(node))
-    space: dict[str, Any] = {**GLOBALS, **compiler.constants}
+    compiler = Compiler(ACCESS | COMPARISONS | OPERATORS)
+    source = _source(compiler, compiler.solid(node).text)
+    space: dict[str, Any] = {**NAMESPACE, **compiler.constants}
     exec(compile(source, f"<expression {next(_numbers)}>", "exec"), space)  # noqa: S102  made by Compiler alone
     return space["expression"], source, compiler
 
@@ -152,21 +156,21 @@ def _compiled(text: str, draft: Draft, node: Any, *, typed: bool) -> Expression:
     return Expression(text, source, run, compiler.reads.build(), moments)
 
 
-def _source(compiler: Compiler, body: Code) -> str:
+def _source(compiler: Compiler, body: str) -> str:
     lines = ["def expression(facts):"]
     for name, local in compiler.roots.items():
-        lines += [
-            "    try:",
-            f"        {local} = facts[{name!r}]",
-            "    except (KeyError, TypeError):",
-            f"        {local} = None",
-        ]
+        lines += _read(local, f"facts[{name!r}]", "None")
     for name, local in compiler.occurrences.items():
-        lines += [
-            "    try:", f"        {local} = {name}_['properties']",
-            "    except (KeyError, TypeError):", f"        {local} = NOTHING",
-        ]  # fmt: skip
-    if "groups" in body.text:
+        lines += _read(local, f"{name}_['properties']", "NOTHING")
+    if compiler.uses_groups:
         lines.append("    groups = [None]")
-    lines.append(f"    return {body.text}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, f"    return {body}", ""])
+
+
+def _read(local: str, place: str, otherwise: str) -> list[str]:
+    return [
+        "    try:",
+        f"        {local} = {place}",
+        "    except (KeyError, TypeError):",
+        f"        {local} = {otherwise}",
+    ]

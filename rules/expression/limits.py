@@ -142,7 +142,7 @@ class _Checker:
         elif kind is ast.SymbolExpression:
             self.symbol(draft)
         elif kind is ast.GetAttributeExpression:
-            self.moving(draft, variables)
+            self.attribute(draft, variables)
         elif kind is ast.FuzzyComparisonExpression:
             if draft.args[3].kind not in (ast.StringExpression, ast.NullExpression):
                 raise self.refuse(draft.args[3], "a regular expression must be a text in quotes", "regex")
@@ -189,8 +189,10 @@ class _Checker:
                 problem_at(self.text, draft.focus, f"unknown name ${name}", code="unknown name", suggestion=suggestion)
             )
 
-    def moving(self, draft: Draft, variables: frozenset[str]) -> None:
+    def attribute(self, draft: Draft, variables: frozenset[str]) -> None:
         _, target, name = draft.args
+        if name.startswith("__"):
+            raise self.refuse(draft, f"unknown attribute {name}", "refused", name=name)
         if name in _MOVING and is_now(target) and "now" not in variables:
             message = f"now.{name} is not allowed: it changes too often; compare now with a date, or use now.hour"
             raise self.refuse(draft, message, "now", name=name)

@@ -145,7 +145,7 @@ class _Finder:
         self.sources.append(lambda facts, now: _next_day(then, facts, now))
 
     def comparison(self, node: Any) -> bool:
-        """`x > now - t"P1D"` and the like: both sides move with the clock or stand; they change order where they meet."""
+        """`x > now - t"P1D"` and the like: the sides move with the clock or stand, and change order where they meet."""
         if not (mentions_now(node.left) or mentions_now(node.right)):
             return False
         left, right = slope(node.left), slope(node.right)

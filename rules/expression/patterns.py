@@ -32,10 +32,10 @@ def matches(
     value: Any, pattern: Pattern | None, anchored: bool, negated: bool, groups: list[Any] | None = None
 ) -> bool:
     """Whether a text matches; `groups`, if given, takes what its parentheses matched."""
+    if value is not None and not isinstance(value, str):
+        mismatch(value)
     if value is None or pattern is None:
         return (value is pattern) is not negated
-    if not isinstance(value, str):
-        mismatch(value)
     try:
         found = pattern.match(value) if anchored else pattern.search(value)
     except UnicodeError:

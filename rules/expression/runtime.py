@@ -6,12 +6,13 @@ import collections
 import collections.abc
 import datetime
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from rules.errors import EvaluationError
-from rules.expression.values import coerce, mismatch
+from rules.expression.attributes import attribute
+from rules.expression.values import mismatch
 
-__all__ = ["NOTHING", "comprehend", "days_since", "fetch", "mapping"]
+__all__ = ["NOTHING", "comprehend", "days_since", "fetch", "mapping", "measured", "refused"]
 
 _DAY = datetime.timedelta(days=1)
 _iterable = (tuple, set, collections.abc.Mapping)
@@ -56,8 +57,18 @@ def mapping(pairs: Iterable[tuple[Any, Callable[[], Any]]]) -> collections.Order
     return found
 
 
-def days_since(then: Any, now: datetime.datetime) -> Any:
+def days_since(then: Any, now: datetime.datetime) -> int:
     """Whole days from `then` to `now`, rounded down."""
     if not isinstance(then, datetime.datetime):
         mismatch(then)
-    return coerce((now - then) // _DAY)
+    return (now - then) // _DAY
+
+
+def measured(value: Any) -> Any:
+    """`value.length`, of a value that Python does not simply measure."""
+    return attribute(value, "length")
+
+
+def refused(value: Any) -> NoReturn:
+    """A number that Python orders and rule-engine does not."""
+    raise EvaluationError("type" if isinstance(value, bool) else "arithmetic")

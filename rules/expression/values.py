@@ -24,7 +24,6 @@ __all__ = [
     "bitwise",
     "coerce",
     "contains",
-    "contains_raw",
     "divide",
     "equal",
     "fail",
@@ -63,7 +62,7 @@ def mismatch(*values: Any) -> NoReturn:
 
 
 def coerce(value: Any) -> Any:
-    """A plain Python value as the expression language has it (rule-engine's `coerce_value`, and UTC where no zone is)."""
+    """A plain Python value as the expression language has it: its `coerce_value`, and UTC where no zone is."""
     kind = type(value)
     if kind in _EXACT:
         return value
@@ -249,16 +248,9 @@ def contains(container: Any, member: Any) -> bool:
     return member in container
 
 
-def contains_raw(container: Any, text: str) -> bool:
-    """`contains` for a text, where the container was not coerced."""
-    return contains(container if isinstance(container, (list, dict)) else coerce(container), text)
-
-
 def item(container: Any, index: Any, safe: bool = False) -> Any:
-    """`container[index]`; the container may be raw. Safe: null for a null container or a missing item."""
+    """`container[index]`; the container may be raw. Safe: null for a missing item."""
     if container is None:
-        if safe:
-            return None
         raise EvaluationError("missing")
     if isinstance(container, (bytes, str, tuple, list)):
         if not is_whole(index):
@@ -275,11 +267,9 @@ def item(container: Any, index: Any, safe: bool = False) -> Any:
     return coerce(value)
 
 
-def slice_of(container: Any, start: Any, stop: Any, safe: bool = False) -> Any:
+def slice_of(container: Any, start: Any, stop: Any) -> Any:
     """`container[start:stop]`."""
     if container is None:
-        if safe:
-            return None
         raise EvaluationError("missing")
     bounds = []
     for bound in (start, stop):

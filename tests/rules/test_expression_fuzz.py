@@ -1,0 +1,157 @@
+"""Generated expressions over generated facts mean what rule-engine says, and nothing but a rule error comes out."""
+
+from __future__ import annotations
+
+import datetime
+import operator
+import os
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rule_engine import DataType
+
+from rules.errors import SyntaxProblem
+from rules.expression import compile_expression
+from tests.parity import difference
+from tests.writing import KINDS, Writer
+
+CASES = int(os.environ.get("RELANCE_FUZZ_CASES", "2000"))
+"""Expressions a test generates; each is compared over four sets of facts."""
+
+ZONES = [None, datetime.UTC, datetime.timezone(datetime.timedelta(hours=5, minutes=30)), datetime.timezone.min]
+
+texts = st.one_of(
+    st.sampled_from(
+        ["", "a", "A", "abc", "FR", "é", "ß", "İ", "12", "1.50", " 3 ", "inf", "0x1F", "ab\ncd", "٣", "日本"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+)
+numbers = st.one_of(
+    st.integers(-5, 20),
+    st.integers(),
+    st.floats(allow_nan=True),
+    st.sampled_from([0.1, 0.2, 19.99, 0.30000000000000004, 2**53, 2**53 + 1, 1e16, 1e308, 10**40, -0.0]),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**6), max_value=10**6, places=3),
+)
+moments = st.builds(
+    lambda moment, zone: moment.replace(tzinfo=zone),
+    st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1)),
+    st.sampled_from(ZONES),
+)
+dates = st.dates(datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))
+spans = st.timedeltas(datetime.timedelta(days=-400), datetime.timedelta(days=400))
+scalars = st.one_of(st.none(), st.booleans(), numbers, texts, moments, dates, spans, st.binary(max_size=3))
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), numbers, texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from("abx"), inner, max_size=3)),
+    max_leaves=6,
+)
+values = st.one_of(scalars, json_values, st.sets(st.one_of(st.integers(0, 5), st.sampled_from("abc")), max_size=3))
+
+
+UNTYPED = dict.fromkeys(KINDS, ("a", "b", "c")) | {
+    "mapping": ("a", "event", "event.a"),
+    "number": ("a", "b", "event.price", "n", "event.b", "n"),
+    "text": ("a", "s", "event.a", "s", "missing"),
+    "list": ("l", "b", "event.b"),
+}
+untyped_facts = st.fixed_dictionaries(
+    {"a": values, "b": values, "n": numbers, "s": texts},
+    optional={
+        "c": values,
+        "l": st.lists(st.one_of(numbers, texts), max_size=4),
+        "event": st.dictionaries(st.sampled_from(["a", "b", "price", "length"]), json_values),
+    },
+)
+
+CONTACT = {
+    "country": DataType.STRING,
+    "score": DataType.FLOAT,
+    "vip": DataType.BOOLEAN,
+    "created": DataType.DATETIME,
+    "tags": DataType.ARRAY(DataType.STRING),
+    "any": DataType.UNDEFINED,
+}
+TYPES: dict[str, Any] = {
+    "contact": DataType.OBJECT("contact", CONTACT, accessor=operator.getitem),
+    "text": DataType.STRING,
+    "number": DataType.FLOAT,
+    "flag": DataType.BOOLEAN,
+    "at": DataType.DATETIME,
+    "tags": DataType.ARRAY(DataType.STRING),
+    "free": DataType.UNDEFINED,
+}
+TYPED = {
+    "number": ("contact.score", "contact.score", "number", "contact.any"),
+    "text": ("contact.country", "contact.country", "text", "free"),
+    "flag": ("contact.vip", "flag"),
+    "moment": ("contact.created", "at", "contact.any"),
+    "list": ("contact.tags", "tags", "free"),
+    "span": ("contact.any",),
+    "mapping": ("contact.any", "free"),
+}
+fields: dict[str, st.SearchStrategy[Any]] = {
+    "country": st.one_of(st.none(), texts, texts, values),
+    "score": st.one_of(st.none(), numbers, numbers, numbers, values),
+    "vip": st.one_of(st.none(), st.booleans(), st.booleans(), values),
+    "created": st.one_of(st.none(), moments, moments, dates, values),
+    "tags": st.one_of(st.none(), st.lists(texts, max_size=4), values),
+    "any": values,
+}
+typed_facts = st.fixed_dictionaries(
+    {"contact": st.fixed_dictionaries({}, optional=fields)},
+    optional={
+        "text": fields["country"],
+        "number": fields["score"],
+        "flag": fields["vip"],
+        "at": fields["created"],
+        "tags": fields["tags"],
+        "free": values,
+    },
+)
+
+common = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+@pytest.mark.timeout(0)
+@common
+@given(st.randoms(use_true_random=False), st.lists(untyped_facts, min_size=4, max_size=4))
+def test_untyped_expressions_mean_what_rule_engine_says(random: Random, facts: list[dict[str, Any]]) -> None:
+    text = Writer(random, UNTYPED).expression()
+    for one in facts:
+        assert difference(text, one) is None
+
+
+@pytest.mark.timeout(0)
+@common
+@given(st.randoms(use_true_random=False), st.lists(typed_facts, min_size=4, max_size=4))
+def test_typed_expressions_mean_what_rule_engine_says(random: Random, facts: list[dict[str, Any]]) -> None:
+    text = Writer(random, TYPED).expression()
+    for one in facts:
+        assert difference(text, one, TYPES) is None
+
+
+@pytest.mark.timeout(0)
+@common
+@given(
+    st.one_of(
+        st.text(max_size=60), st.text(st.sampled_from("ab1.0()[]{}\"'\\&|=~<>!?:,$+-*/% \nntfordif"), max_size=60)
+    )
+)
+def test_any_text_at_all_is_compiled_or_refused(text: str) -> None:
+    try:
+        compile_expression(text)
+    except SyntaxProblem as error:
+        assert error.problem.line >= 1
+        assert error.problem.column >= 1
+        assert error.problem.message
+
+
+def test_decimal_arithmetic_is_exact() -> None:
+    expression = compile_expression("event.a + event.b == 0.3")
+    assert expression.matches({"event": {"a": 0.1, "b": 0.2}})
+    assert expression.matches({"event": {"a": Decimal("0.1"), "b": 0.2}})
