@@ -86,9 +86,11 @@ def read_call(call: dict[str, Any], kind: str, arrival: Arrival) -> Call:
         case "alias":
             previous = _alias(call, user, anonymous, arrival)
             anonymous = ""
-    identities = [(namespace, value) for namespace, value in (("user", user), ("anonymous", anonymous)) if value]
+    identities: tuple[tuple[str, str], ...] = (("user", user),) if user else ()
+    if anonymous:
+        identities += (("anonymous", anonymous),)
     if email:
-        identities.append(("email", email))
+        identities += (("email", email),)
     entry = EventReceived(
         name=name or kind,
         time=time,
@@ -96,7 +98,7 @@ def read_call(call: dict[str, Any], kind: str, arrival: Arrival) -> Call:
         message_id=message_id,
         properties=properties,
         traits=traits,
-        identities=tuple(identities),
+        identities=identities,
         group=group,
         locale=_short(context, "locale"),
         timezone=_short(context, "timezone"),

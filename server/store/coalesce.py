@@ -26,19 +26,29 @@ class Coalescer(Generic[Item, Result]):
         self._limit = limit
         self._parallel = parallel
         self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Result]]]] = []
+        self._active = 0
         self._running: set[asyncio.Task[None]] = set()
 
     async def __call__(self, items: Sequence[Item]) -> Sequence[Result]:
         """The results of these items, in their order; raises what `work` raised."""
         future: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, future))
-        if len(self._running) < self._parallel:
+        if self._active < self._parallel:
+            self._active += 1
             task = asyncio.create_task(self._drain())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return await future
 
     async def _drain(self) -> None:
+        """Work until nothing waits. It counts as active until the very moment at which it has seen that nothing waits:
+        whoever comes after starts another."""
+        try:
+            await self._drain_waiting()
+        finally:
+            self._active -= 1
+
+    async def _drain_waiting(self) -> None:
         while self._waiting:
             taken: list[tuple[Sequence[Item], asyncio.Future[Sequence[Result]]]] = []
             batch: list[Item] = []
