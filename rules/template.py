@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -20,6 +20,12 @@ from rules.rulebook import Attribute
 __all__ = ["MASK", "Template", "TemplateUse", "compile_alert", "duration", "mask", "render"]
 
 MASK = "•••"
+_FILTERS = frozenset({
+    "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower",
+    "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "select", "selectattr", "sort", "sum",
+    "title", "trim", "truncate", "unique", "upper",
+})  # fmt: skip
+_REFUSED = (nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends, nodes.Block, nodes.Macro, nodes.CallBlock)
 _LONGEST = 3000  # characters of a rendered text
 _UNITS = {
     "minute": 60, "hour": 3600, "heure": 3600, "day": 86400, "jour": 86400, "week": 604800, "semaine": 604800,
@@ -51,14 +57,27 @@ class Template:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja2 without what can take long: no ranges, no powers, no repeated texts."""
+    """Jinja2 without what can take long or much: no loop in a loop, no methods, no powers, no repeated texts."""
 
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**" or isinstance(left, str | list | tuple) or isinstance(right, str | list | tuple):
-            raise SecurityError("texts and lists are not multiplied here")
+            raise SecurityError("only numbers are multiplied here")
         return super().call_binop(context, operator, left, right)
+
+    def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
+        """The tree of a text; raises TemplateSyntaxError also for what has no place in one."""
+        tree = super().parse(source, name, filename)
+        for call in tree.find_all(nodes.Call):
+            if not isinstance(call.node, nodes.Name):
+                raise TemplateSyntaxError("methods cannot be called in a text", call.lineno)
+        for loop in tree.find_all(nodes.For):
+            if loop.recursive or loop.find(nodes.For) is not None:
+                raise TemplateSyntaxError("a loop in a loop has no place in a text", loop.lineno)
+        for strange in tree.find_all(_REFUSED):
+            raise TemplateSyntaxError(f"{type(strange).__name__.lower()} has no place in a text", strange.lineno)
+        return tree
 
 
 @lru_cache(maxsize=1)
@@ -66,6 +85,7 @@ def environment() -> _Sandbox:
     """The sandbox that alert texts are compiled in."""
     sandbox = _Sandbox(autoescape=False, finalize=shown)
     sandbox.globals.clear()
+    sandbox.filters = {name: function for name, function in sandbox.filters.items() if name in _FILTERS}
     return sandbox
 
 
