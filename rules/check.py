@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from rules.advice import advise
 from rules.definitions import (
     read_attribute,
     read_goal,
@@ -82,6 +83,7 @@ def parse_rulebook(text: str, known: Known | Mapping[str, Any] | None = None) ->
     _declare(desk, drafts)
     book = _build(desk, text, drafts)
     _check_cycles(desk, book, drafts)
+    advise(desk, book, {(draft.kind, draft.name or ""): draft.line for draft in drafts})
     if desk.problems:
         raise RuleErrors(_in_order(desk.problems), _in_order(desk.warnings))
     return msgspec.structs.replace(book, warnings=tuple(_in_order(desk.warnings)))

@@ -168,10 +168,10 @@ def read_action(reader: Reader, facts: Facts, label: str = "") -> Action:
         case "add_points":
             return AddPoints(tenths=reader.tenths(reader.tokens("AMOUNT")[0]), line=line, label=label)
         case "set":
-            value = reader.condition(reader.tokens("EXPR")[0], facts)
+            value = reader.condition(reader.tokens("EXPR")[0], facts, value=True)
             return SetAttribute(attribute=reader.field(reader.tokens("FIELD")[0]), value=value, line=line, label=label)
         case "convert":
-            amounts = [reader.condition(token, facts) for token in reader.tokens("EXPR")]
+            amounts = [reader.condition(token, facts, value=True) for token in reader.tokens("EXPR")]
             name = reader.text(reader.tokens("TEXT")[0], 200)
             return Convert(name=name, amount=amounts[0] if amounts else None, line=line, label=label)
         case "start_scenario":

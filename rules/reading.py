@@ -16,7 +16,7 @@ from rules.rulebook import AtMost, Attribute, Condition, Duration
 from rules.syntax import Cut, Line, excerpt_at, tidy, unquote
 from rules.words import Language
 
-__all__ = ["OUT_OF_PLACE", "Desk", "Facts", "Known", "Reader"]
+__all__ = ["OUT_OF_PLACE", "Desk", "Facts", "Known", "Placed", "Reader"]
 
 MAXIMUM_PROBLEMS = 100
 MAXIMUM_NAME = 60
@@ -41,11 +41,22 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """Which names an expression may use at its place. `entry`: fully, or only its name and time."""
+    """Which names an expression may use at its place. `entry`: wholly, or only its name and time."""
 
     event: bool = False
     entry: Literal["", "full", "bare"] = ""
     arrived: bool = False
+    keyed: str = ""  # a property of the entry that is never missing, being the key
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition that compiled, the line it stands in and where; `value`: it is no yes or no, but a value."""
+
+    line: Line
+    start: int
+    condition: Condition
+    facts: Facts
+    value: bool
 
 
 class Desk(msgspec.Struct, kw_only=True):
@@ -57,7 +68,7 @@ class Desk(msgspec.Struct, kw_only=True):
     warnings: list[Problem] = msgspec.field(default_factory=list)
     names: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)  # kind → name → line
     attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
-    conditions: list[tuple[Line, int, Condition]] = msgspec.field(default_factory=list)
+    conditions: list[Placed] = msgspec.field(default_factory=list)
     language: Language = "en"  # of the statement before
     types: dict[Facts, Any] = msgspec.field(default_factory=dict)
 
@@ -243,8 +254,8 @@ class Reader(msgspec.Struct, frozen=True):
         found = self.trees("when")
         return self.condition(cast(Token, found[0].children[0]), facts) if found else None
 
-    def condition(self, token: Token, facts: Facts) -> Condition:
-        """An expression, compiled; its mistakes are placed in the rulebook."""
+    def condition(self, token: Token, facts: Facts, value: bool = False) -> Condition:
+        """An expression, compiled; its mistakes are placed in the rulebook. `value`: it is asked for a value."""
         text, start = token.value.rstrip(), token.start_pos or 0
         expression: Expression | None = None
         try:
@@ -255,12 +266,13 @@ class Reader(msgspec.Struct, frozen=True):
         result = Condition(text=tidy(text) if expression else text, expression=expression, line=line, column=column)
         if expression is not None:
             self._references(text, start, expression)
-            self.desk.conditions.append((self.line, start, result))
+            placed = Placed(line=self.line, start=start, condition=result, facts=facts, value=value)
+            self.desk.conditions.append(placed)
         return result
 
     def within(self, condition: Condition, part: str) -> tuple[int, int]:
         """Offset and length of a part of a condition that stands in this line, else of the whole."""
-        start = next(offset for line, offset, one in self.desk.conditions if one is condition)
+        start = next(one.start for one in self.desk.conditions if one.condition is condition)
         text = condition.expression.text
         at = text.find(part)
         return (start + at, len(part)) if at >= 0 else (start, len(text))

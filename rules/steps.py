@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import msgspec
@@ -68,8 +69,8 @@ def read_scenario(reader: Reader, body: list[Reader]) -> Scenario | None:
     """`scenario NAME [for PURPOSE]: ENTRY [when EXPR]`, its options and its steps."""
     occasion = read_occasion(reader)
     event = has_event(occasion)
-    entry = Facts(entry="full" if event else "bare")
     nodes = _nest(body)
+    entry = Facts(entry="full" if event else "bare", keyed=_keyed(nodes))
     first = next((at for at, node in enumerate(nodes) if node.what not in _OPTIONS), len(nodes))
     options = _options(nodes[:first], Facts(event=event), entry)
     for node in nodes[first:]:
@@ -88,6 +89,13 @@ def read_scenario(reader: Reader, body: list[Reader]) -> Scenario | None:
         steps=_block(steps, scope, _Flow(arrived=False)),
         line=reader.line.number,
     )
+
+
+def _keyed(nodes: list[_Node]) -> str:
+    """The property that `key event.PROPERTY` names: a run has one, since a null key starts none."""
+    keys = [node.reader.tokens("EXPR")[0] for node in nodes if node.what == "key"]
+    found = re.fullmatch(r"event\.([A-Za-z_]\w*)", keys[0].strip()) if keys else None
+    return found[1] if found else ""
 
 
 def _nest(body: list[Reader]) -> list[_Node]:
@@ -127,7 +135,7 @@ def _options(nodes: list[_Node], event: Facts, entry: Facts) -> Scenario:
         change: dict[str, Any]
         match node.what:
             case "key":
-                change = {"key": reader.condition(reader.tokens("EXPR")[0], event)}
+                change = {"key": reader.condition(reader.tokens("EXPR")[0], event, value=True)}
             case "again_after":
                 change = {"again_after": reader.duration(reader.trees("duration")[0])}
             case "stop_when":
@@ -205,7 +213,7 @@ def _wait_until(reader: Reader, facts: Facts, label: str) -> WaitUntil:
     return WaitUntil(
         time=reader.time(times[0]) if times else "",
         day=reader.word(days[0]) if days else "",
-        moment=reader.condition(moments[0], facts) if moments else None,
+        moment=reader.condition(moments[0], facts, value=True) if moments else None,
         line=reader.line.number,
         label=label,
     )
@@ -311,7 +319,7 @@ def read_digest(reader: Reader, body: list[Reader]) -> Digest | None:
     if of not in segments and of not in lists:
         near = nearest(of, [*segments, *lists])
         reader.tell(of, f"unknown segment or list {of}", "unknown", near, kind="segment", name=str(of))
-    by = reader.condition(reader.tokens("EXPR")[0], Facts())
+    by = reader.condition(reader.tokens("EXPR")[0], Facts(), value=True)
     top = reader.integer(reader.tokens("INTEGER")[0], 1, 1_000)
     alerts = [read_alert(line, Facts()) for line in body if line.tree.data == "alert"]
     for extra in body[1:]:
