@@ -20,11 +20,11 @@ def main() -> None:
     """Run the command line: exit status 0 done, 1 the work failed, 2 wrong usage; a failure is one line."""
     try:
         relance(prog_name="relance")
-    except SettingsError as error:
+    except (SettingsError, SealError) as error:
         _end(str(error), 2)
     except RelanceError as error:
         _end(error.message, 1)
-    except (DataDirError, EmbeddedError, SealError) as error:
+    except (DataDirError, EmbeddedError) as error:
         _end(str(error), 1)
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
+from server.channels.absent import Absent
 from server.channels.terminal import TerminalChannel
 from server.data_dir import secret_key, socket_path, socket_url
 from server.errors import RelanceError, Unavailable
@@ -149,17 +150,21 @@ async def _open_store(redis: Redis, settings: Settings, clock: Clock, patience: 
 
 
 def _bots(services: Services, settings: Settings, store: Store, clock: Clock) -> dict[str, Bot]:
-    # imported here: two frameworks and a second, which most processes need not spend
-    from bots.slack.app import SlackBot
-    from bots.telegram.app import TelegramBot
+    """The bots; one without a token is not even imported, as its framework is as large as all the rest."""
 
     def inbox(platform: str) -> Inbox:
         return Inbox(store.redis, store.seal, clock, platform)
 
-    return {
-        "slack": SlackBot(services, settings, inbox=inbox("slack"), clock=clock),
-        "telegram": TelegramBot(services, settings, inbox=inbox("telegram"), clock=clock),
-    }
+    bots: dict[str, Bot] = {platform: Absent(platform) for platform in ("slack", "telegram")}
+    if settings.slack_bot_token:
+        from bots.slack.app import SlackBot
+
+        bots["slack"] = SlackBot(services, settings, inbox=inbox("slack"), clock=clock)
+    if settings.telegram_token:
+        from bots.telegram.app import TelegramBot
+
+        bots["telegram"] = TelegramBot(services, settings, inbox=inbox("telegram"), clock=clock)
+    return bots
 
 
 def _services(

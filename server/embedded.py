@@ -36,7 +36,7 @@ class EmbeddedRedis:
     """One redis-server on one data directory. The caller holds `lock_data` of that directory."""
 
     def __init__(self, data_dir: Path, *, fsync: str = "always") -> None:
-        self.directory = data_dir / "redis"
+        self.directory = data_dir.resolve() / "redis"
         self.socket = socket_path(data_dir)
         self.url = socket_url(data_dir)
         self.fsync = fsync
@@ -57,7 +57,7 @@ class EmbeddedRedis:
             self.process = await asyncio.create_subprocess_exec(
                 *self._command(binary),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # what it has to say is in its own log
                 stderr=subprocess.DEVNULL,
                 pass_fds=(lock,),
                 start_new_session=True,

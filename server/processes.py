@@ -1,58 +1,36 @@
-"""The long-running processes: each opens the installation, does its work until a signal asks it to stop, and closes."""
+"""The long-running processes: each opens the installation, does its work until it is asked to stop, and closes.
+
+Each imports its own part when it starts, so that no process carries the others' frameworks.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
-import structlog
-import uvicorn
-import uvloop
-from litestar import Litestar
-
-from server.app import create_app
 from server.bootstrap import Relance, open_relance
-from server.engine.main import run_engine
 from server.settings import Settings
-from server.worker.worker import Worker
 
-__all__ = ["engine", "run_until_stopped", "server", "worker"]
+if TYPE_CHECKING:
+    from litestar import Litestar
 
-log = structlog.get_logger(__name__)
+__all__ = ["engine", "server", "worker"]
 
 _PATIENCE = 60.0  # seconds in which Redis may start; then the process ends, and its supervisor tries again
 _DRAIN = 10  # seconds in which requests may end
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server under our own signal handlers, so that what was opened around it is closed as well."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run work on a new uvloop; the event that it is given is set by SIGTERM or SIGINT."""
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await work(stop)
-
-    uvloop.run(main())
-
-
 async def server(settings: Settings, stop: asyncio.Event) -> None:
     """Serve HTTP."""
+    import uvicorn
+
+    from server.app import create_app
+
     async with open_relance(settings, chat=True, patience=_PATIENCE) as relance:
-        app = create_app(relance.services, public_url=settings.url, lifespan=[_chatting(relance)])
+        app = create_app(relance.services, bots=relance.bots, public_url=settings.url, lifespan=[_chatting(relance)])
         config = uvicorn.Config(
             app,
             host=settings.host,
@@ -63,7 +41,9 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
             server_header=False,
             timeout_graceful_shutdown=_DRAIN,
         )
-        serving = _Server(config)
+        serving = uvicorn.Server(config)
+        # its own handlers raise the signal again at the end, before what is open around it is closed
+        serving.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
         task = asyncio.create_task(serving.serve())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -74,6 +54,8 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
 
 async def engine(settings: Settings, stop: asyncio.Event) -> None:
     """Apply what the logs hold."""
+    from server.engine.main import run_engine
+
     async with open_relance(settings, patience=_PATIENCE) as relance:
         await run_engine(
             relance.store,
@@ -87,6 +69,8 @@ async def engine(settings: Settings, stop: asyncio.Event) -> None:
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
     """Deliver what is due."""
+    from server.worker.worker import Worker
+
     async with open_relance(settings, chat=True, patience=_PATIENCE) as relance:
         await Worker(relance.queue, relance.services.deliveries).serve(stop)
 

@@ -28,6 +28,7 @@ _ROOT: Final = str(Path(__file__).parent.parent)  # a directory `server` where `
 _STOP_SECONDS: Final = 15.0
 _FIRST_PAUSE: Final = 0.1  # seconds before a child that died is started again; doubles up to the longest
 _LONGEST_PAUSE: Final = 5.0
+_MISCONFIGURED: Final = 2  # a child's exit status where trying again changes nothing
 _STEADY: Final = 10.0  # seconds after which a child that runs is taken to be well again
 
 
@@ -51,6 +52,8 @@ class Child:
                 preexec_fn=die_with_parent(signal.SIGKILL),
             )  # fmt: skip
             status = await self._process.wait()
+            if status == _MISCONFIGURED:
+                raise SettingsError(f"the {self.name} cannot start with these settings; it says why above")
             if time.monotonic() - started > _STEADY:
                 pause = _FIRST_PAUSE
             log.warning("process ended; it is started again", child=self.name, status=status, pause=pause)
@@ -79,7 +82,9 @@ class Supervisor:
         self._redis = None if settings.redis_url else EmbeddedRedis(settings.data_dir, fsync=settings.fsync)
         self._children = [Child(name, environ) for name in children]
 
-    async def run(self, stop: asyncio.Event, prepare: Callable[[], Awaitable[None]], ready: Callable[[], None]) -> None:
+    async def run(
+        self, stop: asyncio.Event, prepare: Callable[[], Awaitable[None]], ready: Callable[[], Awaitable[None]]
+    ) -> None:
         """Run everything until `stop` is set.
 
         `prepare` is called when Redis answers, `ready` when that is done and `/ready` answers 200. Raises
@@ -99,11 +104,11 @@ class Supervisor:
             os.close(lock)
 
     async def _run_children(
-        self, stop: asyncio.Event, prepare: Callable[[], Awaitable[None]], ready: Callable[[], None]
+        self, stop: asyncio.Event, prepare: Callable[[], Awaitable[None]], ready: Callable[[], Awaitable[None]]
     ) -> None:
         async def begin() -> None:
             await asyncio.gather(prepare(), self._until_ready())
-            ready()
+            await ready()
             await stop.wait()
 
         keepers = [asyncio.create_task(child.keep_alive()) for child in self._children]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import click
+import uvloop
 
 from server import processes
 from server.cli.session import settings
 from server.logs import configure_logs
+from server.signals import run_until_stopped
 
 __all__ = ["engine", "server", "worker"]
 
@@ -18,7 +20,7 @@ def server() -> None:
     """Serve HTTP: events, the API, Slack's and Telegram's requests."""
     known = settings()
     configure_logs(known.log_level, "server")
-    processes.run_until_stopped(partial(processes.server, known))
+    run_until_stopped(partial(processes.server, known), uvloop.run)
 
 
 @click.command()
@@ -26,7 +28,7 @@ def engine() -> None:
     """Apply events: scores, segments, alerts. Several share the work."""
     known = settings()
     configure_logs(known.log_level, "engine")
-    processes.run_until_stopped(partial(processes.engine, known))
+    run_until_stopped(partial(processes.engine, known), uvloop.run)
 
 
 @click.command()
@@ -34,4 +36,4 @@ def worker() -> None:
     """Deliver what is due. Several share the work."""
     known = settings()
     configure_logs(known.log_level, "worker")
-    processes.run_until_stopped(partial(processes.worker, known))
+    run_until_stopped(partial(processes.worker, known), uvloop.run)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import structlog
 
-from server.bootstrap import Relance, open_relance
 from server.cli.session import operator, settings
-from server.errors import Conflict
+from server.errors import Conflict, RelanceError
 from server.logs import configure_logs
-from server.processes import run_until_stopped
 from server.settings import Settings
+from server.signals import run_until_stopped
 from server.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from server.bootstrap import Relance
 
 __all__ = ["run"]
 
@@ -32,28 +35,36 @@ def run() -> None:
     """Run everything on this machine, with a Redis of its own unless RELANCE_REDIS_URL names one."""
     known = settings()
     configure_logs(known.log_level, "run")
+    kept = known.data_dir / "source.key"
+    key = kept.read_text().strip() if kept.exists() else ""
+
+    async def prepare() -> None:
+        nonlocal key
+        key = key or await _prepare(known, key)
+
+    async def ready() -> None:
+        click.echo(_banner(known, key))
+        with contextlib.suppress(RelanceError):  # looked at again when nobody waits for it, or at the next start
+            in_force = await _prepare(known, key)
+            if in_force != key:
+                click.echo(_banner(known, in_force))
 
     async def work(stop: asyncio.Event) -> None:
-        banner = ""
-
-        async def prepare() -> None:
-            nonlocal banner
-            banner = await _prepare(known)
-
-        def ready() -> None:
-            click.echo(banner)
-
         await Supervisor(known, os.environ).run(stop, prepare, ready)
 
     run_until_stopped(work)
 
 
-async def _prepare(known: Settings) -> str:
-    """On the first start, publish the sample rulebook and add a source; return what to say when all is ready."""
+async def _prepare(known: Settings, key: str) -> str:
+    """Publish the sample rulebook where there is none, and see to it that a source can send; return its write key."""
+    from server.bootstrap import open_relance
+
     async with open_relance(known, patience=10) as relance:
         if not await relance.services.rulebooks.versions(1):
             await _publish_sample(relance)
-        return _banner(known, await _source_key(relance))
+        if key and await relance.services.sources.authenticate(key) is not None:
+            return key
+        return await _add_source(relance)
 
 
 async def _publish_sample(relance: Relance) -> None:
@@ -64,17 +75,13 @@ async def _publish_sample(relance: Relance) -> None:
         log.info("a rulebook was published meanwhile")
 
 
-async def _source_key(relance: Relance) -> str:
-    """The write key of the source that was made on the first start: kept beside the secret key, for its owner alone."""
-    path = relance.settings.data_dir / "source.key"
-    if path.exists():
-        key = path.read_text().strip()
-        if await relance.services.sources.authenticate(key) is not None:
-            return key
-    names = {source.name for source in await relance.services.sources.all()}
-    name = next(name for name in (_SOURCE, *(f"{_SOURCE}-{n}" for n in range(2, len(names) + 3))) if name not in names)
-    key = await relance.services.sources.add(name)
-    _write_private(path, key + "\n")
+async def _add_source(relance: Relance) -> str:
+    """Add a source; its write key is kept beside the secret key, for its owner alone, to be shown at each start."""
+    sources = relance.services.sources
+    names = {source.name for source in await sources.all()}
+    candidates = [_SOURCE, *(f"{_SOURCE}-{number}" for number in range(2, len(names) + 3))]
+    key = await sources.add(next(name for name in candidates if name not in names))
+    _write_private(relance.settings.data_dir / "source.key", key + "\n")
     return key
 
 

@@ -6,15 +6,16 @@ import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
-from server.bootstrap import Relance, open_relance
-from server.model.actor import Actor
-from server.model.source import SCOPES
+from server.model.actor import SYSTEM, Actor
 from server.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from server.bootstrap import Relance
 
 __all__ = ["as_json", "operator", "settings", "tell", "with_relance"]
 
@@ -30,6 +31,7 @@ def settings() -> Settings:
 
 def with_relance(work: Callable[[Relance], Awaitable[T]]) -> T:
     """Do something with the installation that the environment describes, which may be running."""
+    from server.bootstrap import open_relance
 
     async def main() -> T:
         async with open_relance(settings()) as relance:
@@ -44,7 +46,7 @@ def operator() -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         name = "operator"
-    return Actor(id="operator", name=name, roles=("admin", "privacy"), scopes=SCOPES, via="cli")
+    return Actor(id="operator", name=name, roles=SYSTEM.roles, scopes=SYSTEM.scopes, via="cli")
 
 
 def tell(result: Any, text: str, as_json: bool) -> None:
