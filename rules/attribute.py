@@ -15,7 +15,7 @@ from typing import Any
 from rules.contact import Contact, Millis, Value
 from rules.rulebook import Attribute
 
-__all__ = ["Misfit", "fit", "put", "read", "value_at"]
+__all__ = ["Misfit", "fit", "plain", "put", "read", "value_at"]
 
 _FORMER_KEPT = 50  # changes kept per attribute; older moments see the oldest value that is known
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?")
@@ -100,6 +100,17 @@ def read(attribute: Attribute, value: Value) -> Any:
             return datetime.fromisoformat(stored)
         case _:
             return tuple(stored)
+
+
+def plain(value: Any) -> Value:
+    """A value of an expression as an attribute takes it: the JSON value that `read` reads as this one."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
 
 
 def put(contact: Contact, name: str, value: Value, time: Millis, current: Value) -> bool:

@@ -91,7 +91,7 @@ def decide(
         case ListChanged():
             put_on_list(course, entry.list, entry.member, entry.time)
         case PointsAdded():
-            add_points(course, entry)
+            add_points(course, entry.tenths, entry.time, entry.by, entry.reason)
         case Absorbed():
             absorb(course, entry)
     return _finish(course)

@@ -8,13 +8,13 @@ from rules.attribute import Misfit, fit, put
 from rules.consent import record
 from rules.contact import Adjustment, Contact, Event, Millis, Value
 from rules.course import Course
-from rules.entry import AttributesSet, ConsentRecorded, EventReceived, PointsAdded
+from rules.entry import AttributesSet, ConsentRecorded, EventReceived
 from rules.facts import EventFacts
 from rules.history import add_to_index, insert_event
 from rules.moment import DAY, known_zone
 from rules.score import add_hits, static_tenths
 
-__all__ = ["add_points", "receive", "record_consent", "remember", "set_attributes"]
+__all__ = ["add_points", "receive", "record_consent", "remember", "set_attributes", "set_value"]
 
 _LATE = DAY  # an event received later than this after its time changes history, scores and segments only
 _REMEMBERED = 7  # days a message id is known
@@ -91,7 +91,7 @@ def _take_traits(course: Course, entry: EventReceived) -> None:
     for trait, value in entry.traits.items():
         name = plan.traits.get(trait)
         if name is not None:
-            _set(course, name, value, entry.time, entry.trusted)
+            set_value(course, name, value, entry.time, entry.trusted)
         elif trait in undeclared:
             undeclared[trait] = value
         else:
@@ -106,12 +106,12 @@ def _take_traits(course: Course, entry: EventReceived) -> None:
 def set_attributes(course: Course, entry: AttributesSet) -> None:
     for name, value in entry.values.items():
         if name in course.plan.book.attributes:
-            _set(course, name, value, entry.time, True)
+            set_value(course, name, value, entry.time, True)
         else:
             course.decision.undeclared.append(name)
 
 
-def _set(course: Course, name: str, value: Value, time: Millis, trusted: bool) -> None:
+def set_value(course: Course, name: str, value: Value, time: Millis, trusted: bool) -> None:
     """Store a value that fits; set aside one that does not. A browser does not overwrite what a server has set."""
     contact = course.contact
     if trusted and name not in contact.trusted:
@@ -159,9 +159,8 @@ def record_consent(course: Course, entry: ConsentRecorded) -> None:
         course.occasions.append(("consent", entry.purpose))
 
 
-def add_points(course: Course, entry: PointsAdded) -> None:
-    course.contact.adjustments.append(
-        Adjustment(time=entry.time, tenths=entry.tenths, by=entry.by, reason=entry.reason)
-    )
-    course.contact.static += entry.tenths
+def add_points(course: Course, tenths: int, time: Millis, by: str, reason: str = "") -> None:
+    """Give or take points, by hand or by an action."""
+    course.contact.adjustments.append(Adjustment(time=time, tenths=tenths, by=by, reason=reason))
+    course.contact.static += tenths
     course.dirty.append(course.plan.score)

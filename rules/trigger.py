@@ -5,13 +5,24 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from rules.alert import raise_alert
-from rules.attribute import put
+from rules.attribute import plain, put
 from rules.consent import consented
 from rules.contact import Millis
 from rules.course import EVALUATION_FAULTS, Course
+from rules.intake import add_points, set_value
 from rules.moment import DAY, calendar_period
 from rules.plan import Occasion
-from rules.rulebook import AddToList, AlertTeam, AtMost, Duration, RemoveFromList, Trigger
+from rules.rulebook import (
+    AddPoints,
+    AddToList,
+    AlertTeam,
+    AtMost,
+    Condition,
+    Duration,
+    RemoveFromList,
+    SetAttribute,
+    Trigger,
+)
 from rules.segment import note_move, settle
 
 __all__ = ["put_on_list", "run_triggers"]
@@ -73,6 +84,19 @@ def _fire(course: Course, trigger: Trigger) -> None:
                 put_on_list(course, name, True, course.now)
             case RemoveFromList(list=name):
                 put_on_list(course, name, False, course.now)
+            case AddPoints(tenths=tenths):
+                add_points(course, tenths, course.now, f"trigger {trigger.name}")
+            case SetAttribute(attribute=name, value=condition):
+                _set_attribute(course, trigger, name, condition)
+
+
+def _set_attribute(course: Course, trigger: Trigger, name: str, condition: Condition) -> None:
+    try:
+        value = plain(condition.expression.run(course.facts))
+    except EVALUATION_FAULTS as problem:
+        course.mishap(trigger.name, problem)
+        return
+    set_value(course, name, value, course.now, True)
 
 
 def _allowed(times: list[Millis], at_most: AtMost, now: Millis, where: tzinfo) -> bool:

@@ -381,3 +381,56 @@ def test_a_rulebook_of_version_zero_works_as_any() -> None:
     decide(contact, event("Product Added", START), rules, START, entry_id="1")
     decide(contact, event("Product Added", START + 1), rules, START + 1, entry_id="2")
     assert contact.score == 20
+
+
+def test_actions_give_points_and_set_attributes_and_what_follows_is_followed() -> None:
+    story = Story(
+        """
+attribute orders: number
+attribute stage: text
+attribute since: datetime
+team sales: slack "#hot"
+segment big: contact.stage == "big" and contact.score >= 5
+trigger count_them: on "Order Completed"
+  set contact.orders = count("Order Completed")
+  add 2.5 points
+trigger grown: on "Order Completed" when contact.orders >= 2
+  set contact.stage = "big"
+  set contact.since = event.time
+trigger told: on enter big
+  alert sales "{{ contact.orders }} orders, {{ contact.score }} points"
+"""
+    )
+    story.happens("Order Completed")
+    assert story.contact.attributes == {"orders": 1}
+    decision = story.happens("Order Completed")
+    assert story.contact.attributes == {"orders": 2, "stage": "big", "since": "2026-03-02T09:00:00+00:00"}
+    assert [alert.text for alert in decision.alerts] == ["2 orders, 5 points"]
+    assert story.recomputed().score_changed is False
+
+
+def test_what_time_has_changed_fires_even_when_a_late_event_comes_first() -> None:
+    story = Story(
+        """
+team sales: slack "#hot"
+score plus: +10 on "Visit"
+score minus: -20 on "Ignored" lasts 1 hour
+segment warm: contact.score >= 5
+trigger back: on enter warm
+  alert sales "Back"
+"""
+    )
+    story.happens("Visit")
+    story.happens("Ignored")
+    decision = story.apply(event("Other", START - 3 * DAY, received=START + 2 * HOUR))
+    assert [alert.text for alert in decision.alerts] == ["Back"]
+
+
+def test_a_contact_made_beforehand_is_as_new() -> None:
+    rules = book(SHOP)
+    contact = Contact(id="x", created=START + DAY, version=rules.version)
+    decision = decide(
+        contact, event("Product Added", START, traits={"address_country": "FR"}), rules, START, entry_id="1"
+    )
+    assert contact.created == START
+    assert (contact.score, decision.entered) == (15, [])
