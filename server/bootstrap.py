@@ -36,7 +36,7 @@ from server.store.store import Store
 from server.store.terminal import TerminalFeed
 from server.worker.queue import Queue
 
-__all__ = ["Bot", "NotRunning", "Relance", "Services", "open_redis", "open_relance", "redis_url"]
+__all__ = ["Bot", "NotRunning", "Relance", "Services", "build_services", "open_redis", "open_relance", "redis_url"]
 
 _ANSWER_SECONDS = 10  # longer than any blocking read; a Redis that is silent for longer counts as out of reach
 
@@ -125,7 +125,7 @@ async def open_relance(
         store = await _open_store(redis, settings, clock, patience)
         feed = TerminalFeed(store.redis, store.seal)
         channels: dict[str, CardChannel] = {}
-        services = _services(store, clock, settings.timezone, channels, bots if chat else None)
+        services = build_services(store, clock, settings.timezone, channels, bots if chat else None)
         if chat:
             bots.update(_bots(services, settings, store, clock))
             channels.update(bots, terminal=TerminalChannel(feed))
@@ -167,13 +167,14 @@ def _bots(services: Services, settings: Settings, store: Store, clock: Clock) ->
     return bots
 
 
-def _services(
+def build_services(
     store: Store,
     clock: Clock,
     timezone: str,
     channels: Mapping[str, CardChannel],
     bots: Mapping[str, HasState] | None,
 ) -> Services:
+    """Every service over one store. `channels` show cards, and `bots` are those of this process; both may grow."""
     rulebooks = Rulebooks(store)
     consents = Consents(store, clock, rulebooks)
     contacts = Contacts(store, clock, rulebooks, timezone=timezone)

@@ -73,14 +73,15 @@ def named(words: str) -> type[_Command]:
 
 
 def language_of(text: str) -> str | None:
-    """The language of a command's words, where only one language has them."""
+    """The language of a command's words, where it is not English, which buttons and documentation use for everybody."""
+    words = text.strip().removeprefix("/").split()[:2]
     try:
-        length, command = _match(text.split()[:2])
-    except (Unknown, IndexError):
+        length, command = _match(words or [""])
+    except Unknown:
         return None
-    said = fold(" ".join(text.split()[:length]))
+    said = fold(" ".join(words[:length]))
     spoken = [language for language in LANGUAGES if said in map(fold, command.words(language))]
-    return spoken[0] if len(spoken) == 1 else None
+    return None if "en" in spoken else spoken[0]
 
 
 def _match(words: list[str]) -> tuple[int, type[_Command]]:

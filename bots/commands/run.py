@@ -22,13 +22,12 @@ log = structlog.get_logger(__name__)
 async def reply_to(
     services: Services, caller: Caller, text: str, *, language: str = "en", clock: Clock | None = None
 ) -> Reply:
-    """Answer somebody on a platform, known to us or not, in the language of their words or else in this one."""
-    spoken = language_of(text) or language
+    """Answer somebody on a platform, known to us or not."""
     try:
         actor = await services.people.actor(caller.platform, caller.workspace, caller.user)
     except RelanceError as error:
-        return refusal(Asking(services=services, caller=caller, language=spoken), error)
-    return await run(services, actor or STRANGER, text, spoken, caller=caller, clock=clock)
+        return refusal(Asking(services=services, caller=caller, language=language), error)
+    return await run(services, actor or STRANGER, text, language, caller=caller, clock=clock)
 
 
 async def run(
@@ -40,7 +39,12 @@ async def run(
     caller: Caller | None = None,
     clock: Clock | None = None,
 ) -> Reply:
-    """Run a command, given as text or as a record, for an actor. Never raises but for cancellation."""
+    """Run a command, given as text or as a record, for an actor. Never raises but for cancellation.
+
+    The answer is in this language, unless the words of the text are of another.
+    """
+    if isinstance(said, str):
+        language = language_of(said) or language
     caller = caller or Caller(platform=actor.via)
     asking = Asking(services=services, actor=actor, caller=caller, language=language, clock=clock or SystemClock())
     try:

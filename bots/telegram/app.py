@@ -21,6 +21,7 @@ from bots.commands import Services
 from bots.tasks import Tasks
 from bots.telegram.cards import TelegramCards
 from bots.telegram.client import API, Request, quiet, told_apart
+from bots.telegram.requests import Received
 from bots.telegram.talk import Talk
 from server.errors import Unavailable
 from server.model.card import Card
@@ -48,10 +49,6 @@ class TelegramSettings(Protocol):
     def telegram_api_url(self) -> str: ...
     @property
     def language(self) -> str: ...
-
-
-class _Received(msgspec.Struct):
-    update_id: int
 
 
 class TelegramBot:
@@ -112,10 +109,10 @@ class TelegramBot:
         if not hmac.compare_digest(given.encode("utf-8", "replace"), self._settings.telegram_secret.encode()):
             return _answer(401)
         try:
-            received = msgspec.json.decode(body, type=_Received)
+            received = msgspec.json.decode(body, type=Received)
             update = self._read(body)
-        except (msgspec.MsgspecError, TypeError, AttributeError, LookupError, ValueError, RecursionError, OSError):
-            return _answer(400)
+        except (TypeError, AttributeError, LookupError, ValueError, ArithmeticError, RecursionError, OSError):
+            return _answer(400)  # not JSON, or of another shape than anything that Telegram sends
         try:
             if await self._inbox.take(str(received.update_id), body):
                 self._tasks.start(self._work(received.update_id, update))
@@ -175,7 +172,7 @@ class TelegramBot:
             await self._sign_in()
             try:
                 for body in await self._inbox.left(older_than=round(RETRY * 1000)) if self._ready.is_set() else ():
-                    received = msgspec.json.decode(body, type=_Received)
+                    received = msgspec.json.decode(body, type=Received)
                     self._tasks.start(self._work(received.update_id, self._read(body)))
             except (Unavailable, msgspec.MsgspecError) as error:
                 log.warning("telegram inbox not read", error=type(error).__name__)

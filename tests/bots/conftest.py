@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from aiohttp import web
+import uvicorn
 
 from bots.slack.app import SlackBot
 from bots.telegram.app import TelegramBot
+from server.app import create_app
 from server.settings import Settings
 from server.store.inbox import Inbox
 from server.store.store import Store
@@ -67,7 +68,7 @@ async def slack_bot(
     await bot.start()
     await eventually(lambda: bot.state == "ok", "signed-in bot")
     desk.channels["slack"] = bot
-    async with served(bot, "/slack") as slack.app_url:
+    async with served(desk, bot) as slack.app_url:
         yield bot
     await bot.stop()
 
@@ -82,30 +83,28 @@ async def telegram_bot(
     await bot.start()
     await eventually(lambda: bot.state == "ok", "signed-in bot")
     desk.channels["telegram"] = bot
-    async with served(bot, "/telegram") as telegram.app_url:
+    async with served(desk, bot) as telegram.app_url:
         yield bot
     await bot.stop()
 
 
 class served:  # noqa: N801 - reads as a verb
-    """A bot's `dispatch` behind HTTP; entered, it is the URL."""
+    """The application with one bot, behind uvicorn; entered, it is the URL of the bot's route."""
 
-    def __init__(self, bot: SlackBot | TelegramBot, path: str) -> None:
-        self._bot = bot
-        self._path = path
+    def __init__(self, desk: Desk, bot: SlackBot | TelegramBot) -> None:
+        app = create_app(desk.services, bots={bot.platform: bot})
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+        self._path = f"/{bot.platform}"
 
     async def __aenter__(self) -> str:
-        app = web.Application(client_max_size=4_000_000)
-        app.router.add_post(self._path, self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{self._runner.addresses[0][1]}{self._path}"
+        self._running = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            await asyncio.sleep(0.005)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}{self._path}"
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
-        await asyncio.sleep(0)
-
-    async def _handle(self, request: web.Request) -> web.Response:
-        status, headers, body = await self._bot.dispatch(dict(request.headers), await request.read())
-        return web.Response(status=status, headers=headers, body=body)
+        self._server.should_exit = True
+        await self._running

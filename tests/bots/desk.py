@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from rules.contact import Alert
+from server.bootstrap import build_services
 from server.model.actor import SYSTEM, Actor, Role
 from server.model.source import Source
 from server.ports import CardChannel
-from server.services.alerts import Alerts
-from server.services.consents import Consents
-from server.services.contacts import Contacts
-from server.services.deliveries import Deliveries
-from server.services.ingest import Ingest
-from server.services.joining import Joining
-from server.services.people import People
-from server.services.rates import Rates
-from server.services.rulebooks import Rulebooks
-from server.services.segments import Segments
-from server.services.status import Status
 from server.services.strict import Item
-from server.store.buckets import Buckets
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.emulators.slack import TEAM
 from tests.engines import engine_on, publish
 
-__all__ = ["BOOK", "Desk", "Services"]
+__all__ = ["BOOK", "Desk"]
 
 BOOK = """\
 attribute email: text, personal, "E-mail address"
@@ -53,18 +41,6 @@ trigger second_cart: on "Product Added" when count("Product Added") > 1
 """
 
 
-@dataclass(frozen=True)
-class Services:
-    """What the commands call."""
-
-    alerts: Alerts
-    contacts: Contacts
-    people: People
-    rulebooks: Rulebooks
-    segments: Segments
-    status: Status
-
-
 class Desk:
     """Visitors do things, alerts are raised and delivered to `channels`, people are added."""
 
@@ -72,20 +48,7 @@ class Desk:
         self.store = store
         self.clock = clock
         self.channels: dict[str, CardChannel] = {}
-        rulebooks = Rulebooks(store)
-        contacts = Contacts(store, clock, rulebooks)
-        alerts = Alerts(store, clock, rulebooks, contacts)
-        self.services = Services(
-            alerts=alerts,
-            contacts=contacts,
-            people=People(store, clock),
-            rulebooks=rulebooks,
-            segments=Segments(store, rulebooks),
-            status=Status(store, clock, {}),
-        )
-        joining = Joining(store, clock, Consents(store, clock, rulebooks))
-        self._ingest = Ingest(store, clock, joining, Rates(Buckets(store.redis), clock))
-        self._deliveries = Deliveries(store, clock, alerts, self.channels)
+        self.services = build_services(store, clock, "UTC", self.channels, {})
         self._source = Source(name="shop", kind="server")
         self._stop = asyncio.Event()
         self._engine: asyncio.Task[None] | None = None
@@ -133,7 +96,7 @@ class Desk:
         for _ in range(4):
             self.clock.advance(seconds=10)
             for partition in range(self.store.partitions):
-                await self._deliveries.deliver(partition)
+                await self.services.deliveries.deliver(partition)
 
     async def _send(self, kind: str, call: dict[str, object]) -> None:
-        await self._ingest.one(self._source, kind, Item(b"", call))
+        await self.services.ingest.one(self._source, kind, Item(b"", call))

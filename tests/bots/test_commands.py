@@ -137,13 +137,13 @@ async def test_a_stranger_hears_how_to_be_linked_whatever_they_ask(desk: Desk) -
     assert "leads" not in shown("terminal", await run(desk.services, STRANGER, "help", caller=caller))
 
 
-async def test_the_words_of_a_command_choose_the_language_of_its_answer(desk: Desk) -> None:
+async def test_french_words_are_answered_in_french_and_english_ones_in_the_persons_language(desk: Desk) -> None:
     from bots.commands import reply_to
 
     await desk.person("Ana", slack="U0ANA")
     caller = Caller(platform="slack", workspace="T0RELANCE", user="U0ANA")
     assert "Vous êtes" in (await reply_to(desk.services, caller, "qui-suis-je", language="en")).title
-    assert "You are" in (await reply_to(desk.services, caller, "whoami", language="fr")).title
+    assert "Vous êtes" in (await reply_to(desk.services, caller, "whoami", language="fr")).title
     assert "Règles" in (await reply_to(desk.services, caller, "RÈGLES", language="en")).title
     assert "Segments" in (await reply_to(desk.services, caller, "segments", language="fr")).title
 

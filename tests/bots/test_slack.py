@@ -235,7 +235,7 @@ async def test_what_was_acknowledged_is_answered_before_the_bot_stops(
     desk: Desk, slack: SlackEmulator, settings: Settings
 ) -> None:
     bot = await signed_in(desk, slack, settings)
-    async with served(bot, "/slack") as slack.app_url:
+    async with served(desk, bot) as slack.app_url:
         slack.fails("users.info", Fault("hang", 0.5))
         await slack.user("U1").says("/relance whoami")
     assert not slack.heard.get("U1")
@@ -248,7 +248,7 @@ async def test_what_a_killed_process_had_acknowledged_is_answered_by_another(
 ) -> None:
     inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
     bot = await signed_in(desk, slack, settings)
-    async with served(bot, "/slack") as slack.app_url:
+    async with served(desk, bot) as slack.app_url:
         slack.fails("users.info", Fault("hang", 30))
         await slack.user("U1").says("/relance whoami")
     await bot._tasks.finish(0)  # the process is killed
@@ -294,7 +294,7 @@ async def test_redis_out_of_reach_asks_slack_to_come_back(
     nowhere = Redis.from_url("redis://127.0.0.1:1")
     bot = await signed_in(desk, slack, settings)
     bot._inbox = Inbox(nowhere, desk.store.seal, desk.clock, "slack")
-    async with served(bot, "/slack") as slack.app_url:
+    async with served(desk, bot) as slack.app_url:
         assert (await slack.user("U1").sends(slack.user("U1").command("/relance whoami"))).status == 503
     await bot.stop()
     await nowhere.aclose()

@@ -118,12 +118,14 @@ class Emulator:
         await runner.cleanup()
 
 
-async def eventually(look: Callable[[], T | None], what: str, within: float = 5.0) -> T:
-    """What `look` finds, as soon as it finds something; fails after `within` seconds."""
+async def eventually(look: Callable[[], T | None], what: str | Callable[[], str], within: float = 5.0) -> T:
+    """What `look` finds, as soon as it finds something; fails after `within` seconds, naming what was missed."""
     deadline = time.monotonic() + within
     while True:
         found = look()
         if found:
             return found
-        assert time.monotonic() < deadline, f"after {within} s there is no {what}"
+        if time.monotonic() > deadline:
+            missed = what if isinstance(what, str) else what()
+            raise AssertionError(f"after {within} s there is no {missed}")
         await asyncio.sleep(0.01)

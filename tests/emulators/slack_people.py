@@ -105,7 +105,8 @@ class Message:
 
     async def expect(self, text: str, within: float = 5.0) -> None:
         """Wait until the message says this."""
-        await eventually(lambda: text in self.text, f"{text!r} on the message, which says {self.text!r}", within)
+        missed = lambda: f"{text!r} on the message, which says {self.text!r}"  # noqa: E731
+        await eventually(lambda: text in self.text, missed, within)
 
 
 class User:
@@ -136,7 +137,7 @@ class User:
         heard = self._slack.heard
         return await eventually(
             lambda: next((m for m in reversed(heard.get(self.id, [])) if text in m.text), None),
-            f"answer with {text!r} to {self.id}; they heard {[m.text for m in heard.get(self.id, [])]}",
+            lambda: f"answer with {text!r} to {self.id}; they heard {[m.text for m in heard.get(self.id, [])]}",
             within,
         )
 

@@ -72,7 +72,8 @@ class Post:
 
     async def expect(self, text: str, within: float = 5.0) -> None:
         """Wait until the message says this."""
-        await eventually(lambda: text in self.text, f"{text!r} on the message, which says {self.text!r}", within)
+        missed = lambda: f"{text!r} on the message, which says {self.text!r}"  # noqa: E731
+        await eventually(lambda: text in self.text, missed, within)
 
 
 class Chat:
@@ -97,7 +98,7 @@ class Chat:
         """The newest message with this text, as soon as it is there."""
         return await eventually(
             lambda: next((post for post in reversed(self.posts) if text in post.text), None),
-            f"message with {text!r} in {self.id}; there are {[post.text for post in self.posts]}",
+            lambda: f"message with {text!r} in {self.id}; there are {[post.text for post in self.posts]}",
             within,
         )
 
@@ -242,7 +243,7 @@ class User:
         toasts = self._telegram.toasts
         return await eventually(
             lambda: next((t for t in reversed(toasts.get(self.id, [])) if text in str(t.get("text"))), None),
-            f"toast with {text!r}; there were {toasts.get(self.id)}",
+            lambda: f"toast with {text!r}; there were {toasts.get(self.id)}",
             within,
         )
 

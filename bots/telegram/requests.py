@@ -1,0 +1,44 @@
+"""The shape of the updates that Telegram sends, as far as we rely on it: https://core.telegram.org/bots/api#update."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+__all__ = ["Received"]
+
+Moment = Annotated[int, msgspec.Meta(ge=0, le=1 << 33)]
+
+
+class _Chat(msgspec.Struct):
+    id: int
+    type: str
+
+
+class _Person(msgspec.Struct):
+    id: int
+    language_code: str | None = None
+
+
+class _Message(msgspec.Struct, rename={"sender": "from"}):
+    message_id: int
+    date: Moment
+    chat: _Chat
+    text: str | None = None
+    sender: _Person | None = None
+
+
+class _Press(msgspec.Struct, rename={"sender": "from"}):
+    id: str
+    sender: _Person
+    data: str | None = None
+    message: _Message | None = None
+
+
+class Received(msgspec.Struct):
+    """An update. The library takes the parts of any type, and fails on them later."""
+
+    update_id: int
+    message: _Message | None = None
+    callback_query: _Press | None = None
