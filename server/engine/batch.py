@@ -14,7 +14,8 @@ from server.engine.owned import Owned
 from server.store import keys
 from server.store.alerts import alert_id
 from server.store.codec import Sealer
-from server.store.partition import Commit, Transfer, Word
+from server.store.partition import Commit, Transfer
+from server.store.wire import Word
 
 __all__ = ["Batch"]
 

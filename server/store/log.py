@@ -81,13 +81,13 @@ class Log:
         for line in lines:
             words += (line.contact, line.sealed)
         try:
-            ids = await _append(self._redis, names, words)
+            [ids] = await _append.each(self._redis, [(names, words)])
         except (RedisConnectionError, OSError):
             # The connection broke. An event may be appended twice: its message id makes the second one void.
             if not all(line.repeatable for line in lines):
                 raise
             await asyncio.sleep(0.05)
-            ids = await _append(self._redis, names, words)
+            [ids] = await _append.each(self._redis, [(names, words)])
         return [Position(line.partition, stream_id.decode()) for line, stream_id in zip(lines, ids, strict=True)]
 
     async def wait(self, position: Position, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - the service's bound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,15 +12,14 @@ from rules.entry import Entry
 from server.store import keys
 from server.store.codec import SealError
 from server.store.scripts import script
+from server.store.wire import Word
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from server.store.codec import Sealer
 
-__all__ = ["Commit", "Line", "Opened", "Partitions", "Transfer", "Word"]
-
-Word: TypeAlias = str | bytes | int
+__all__ = ["Commit", "Line", "Opened", "Partitions", "Transfer"]
 
 _acquire = script("acquire")
 _commit = script("commit")
@@ -205,21 +204,7 @@ class Partitions:
 
     async def commit(self, commits: Sequence[Commit]) -> list[int]:
         """Write batches of several partitions in one round trip: 1 written, 0 lease lost, -1 another cursor."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for commit in commits:
-                names = (keys.lease(commit.partition), keys.cursor(commit.partition))
-                pipe.execute_command("EVALSHA", _commit.sha, 2, *names, *commit.words())
-            try:
-                answers: list[Any] = await pipe.execute(raise_on_error=False)
-            finally:
-                await pipe.reset()
-        for at, answer in enumerate(answers):
-            if isinstance(answer, Exception):
-                if "NOSCRIPT" not in repr(answer) and type(answer).__name__ != "NoScriptError":
-                    raise answer
-                commit = commits[at]
-                names = (keys.lease(commit.partition), keys.cursor(commit.partition))
-                answers[at] = await _commit(self.redis, names, commit.words())
+        answers = await _commit.each(self.redis, [(_names(commit), commit.words()) for commit in commits])
         return [int(answer) for answer in answers]
 
     # --- what travels to other partitions ---
@@ -232,3 +217,8 @@ class Partitions:
     async def transferred(self, partition: int, token: str, blob: bytes) -> bool:
         """Take a transfer that was done off the list; False where the lease is lost."""
         return bool(await _pop(self.redis, (keys.lease(partition), keys.transfers(partition)), (token, blob)))
+
+
+def _names(commit: Commit) -> tuple[str, str]:
+    """The keys that commit.lua compares."""
+    return keys.lease(commit.partition), keys.cursor(commit.partition)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import NoScriptError
 
+from server.store.wire import exchange
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -31,12 +33,8 @@ class Script:
 
     async def each(self, redis: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
         """Run it once for each pair of keys and arguments, in order and in one round trip; the answers."""
-        if len(calls) == 1:
-            return [await self(redis, *calls[0])]
-        async with redis.pipeline(transaction=False) as pipe:
-            for keys, arguments in calls:
-                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *arguments)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
+        head = ("EVALSHA", self.sha)
+        answers = await exchange(redis, [(*head, len(keys), *keys, *arguments) for keys, arguments in calls])
         for index, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
                 answers[index] = await self(redis, *calls[index])
