@@ -30,7 +30,7 @@ _EXPRESSION_WORDS = frozenset(
     ["and", "or", "not", "in", "for", "if", "elif", "else", "while", "true", "false", "null", "inf", "nan"]
 )
 _TRAIT = re.compile(r"[a-z0-9_]+")
-_E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_E_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def read_attribute(reader: Reader) -> Attribute:
@@ -132,19 +132,17 @@ def read_team(reader: Reader) -> Team:
 
 
 def _check_address(reader: Reader, token: Token, target: Target) -> None:
-    """An address that cannot be one is a mistake; a chat that nobody knows may be one."""
+    """An e-mail address that cannot be one is a mistake; a chat that looks odd, or that nobody knows, may be one."""
     address = target.address
     if target.platform == "email":
         if not _E_MAIL.fullmatch(address):
             reader.tell(token, "expected an e-mail address", "address")
         return
-    if target.platform == "slack" and address and not re.fullmatch(r"#[^\s#]+|[CG][A-Z0-9]{6,}", address):
-        reader.tell(
-            token, 'expected a Slack channel such as "#hot-leads"', "address",
-            f'"#{address}"' if re.fullmatch(r"[\w-]+", address) else None,
-        )  # fmt: skip
-    elif target.platform == "telegram" and address and not re.fullmatch(r"-?\d{1,20}|@\w{1,64}", address):
-        reader.tell(token, 'expected a Telegram chat such as "-1001234567890" or "@channel"', "address")
+    if target.platform == "slack" and not re.fullmatch(r"#[^\s#]+|[CDG][A-Z0-9]+", address):
+        near = f'"#{address}"' if re.fullmatch(r"[\w-]+", address) else None
+        reader.warn(token, 'a Slack channel is written as "#hot-leads", or by its id', "address", near)
+    elif target.platform == "telegram" and not re.fullmatch(r"-?\d{1,20}|@\w{1,64}", address):
+        reader.warn(token, 'a Telegram chat is written as "-1001234567890" or "@channel"', "address")
     known = reader.desk.known.channels
     if known is not None and address not in known:
         reader.warn(token, f"the bot knows no chat {address}", "unknown chat", chat=address)

@@ -150,6 +150,7 @@ def form(name: str, language: Language, number: int = 1) -> str:
     return plural if plural and abs(number) > 1 else singular
 
 
+@functools.cache
 def pattern(name: str, language: Language) -> str:
     """A regular expression for a keyword: any spaces between its words, accents composed or not, no letter after it."""
     alternatives = sorted(_BY_NAME[name].forms(language), key=len, reverse=True)

@@ -58,8 +58,6 @@ CASES = [
     ('purpose p: "x", via mail', 0, 21, 4, "email", "unexpected mail"),
     ('purpose p: "x", via email and email', 0, 31, 5, None, "stands twice"),
     ('purpose p: ""', 0, 12, 2, None, "empty"),
-    ('team t: slack "hot-leads"', 0, 15, 11, '"#hot-leads"', "Slack channel"),
-    ('team t: telegram "us"', 0, 18, 4, None, "Telegram chat"),
     ('team t: email "us"', 0, 15, 4, None, "e-mail address"),
     ('team sales: slack "#a"', 0, 6, 5, None, f"already defined in line {SHOP.count(chr(10)) - 2}"),
     ('score s: +5 un "A"', 0, 13, 2, None, "expected on or while"),

@@ -154,3 +154,11 @@ def test_a_moment_that_is_past_is_pointed_out_where_the_time_is_known() -> None:
 
 def test_what_says_nothing_is_pointed_out() -> None:
     assert codes("attribute x: text, shown in alerts\n") == ["no effect"]
+
+
+def test_an_odd_address_of_a_chat_is_pointed_out() -> None:
+    found = warnings('team t: slack "hot-leads", slack "C012AB", telegram "us", telegram "@us", email "a@b.fr"\n')
+    assert [(one.code, one.column, one.suggestion) for one in found] == [
+        ("address", 15, '"#hot-leads"'),
+        ("address", 53, None),
+    ]
