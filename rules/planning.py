@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import Any
 
@@ -11,8 +10,9 @@ from rules.history import Spec, index_key, token, total_key
 from rules.plan import EventPlan, Hit, Node, Occasion, Plan
 from rules.rulebook import OnConsent, OnEnter, OnEvent, OnLeave, OnList, Rulebook, Score, Trigger
 from rules.template import compile_alert
+from rules.threshold import thresholds
 
-__all__ = ["plan_of", "thresholds"]
+__all__ = ["plan_of"]
 
 _PLANS_KEPT = 8
 _plans: dict[int, Plan] = {}
@@ -84,44 +84,62 @@ def _hit(score: Score, event: str) -> Hit:
 
 
 def _plan_nodes(plan: Plan) -> None:
-    book = plan.book
-    ageing = bool(plan.ageing)
-    conditions: dict[tuple[str, str], Any] = {}
-    for name, segment in book.segments.items():
-        conditions["segment", name] = (segment.condition, segment.purpose, 0)
-    for name, score in book.scores.items():
-        if score.event is None and score.when is not None:
-            conditions["while", name] = (score.when, score.purpose, score.tenths)
+    conditions = _conditions(plan.book)
     order = _order(conditions)
-    place = {key: position for position, key in enumerate(order)}
-    plan.score = place["score", ""]
+    plan.score = order.index(("score", ""))
     readers: dict[tuple[str, str], list[int]] = defaultdict(list)
-    by_attribute: dict[str, list[int]] = defaultdict(list)
-    by_list: dict[str, list[int]] = defaultdict(list)
-    by_purpose: dict[str, list[int]] = defaultdict(list)
-    for key, position in place.items():
-        kind, name = key
-        if kind == "score":
+    for position, key in enumerate(order):
+        if key[0] == "score":
             plan.nodes.append(Node(name="", kind="score", position=position))
             continue
-        condition, purpose, _ = conditions[key]
         node = _node(plan, key, position, conditions[key])
         plan.nodes.append(node)
-        reads = condition.expression.reads
-        if kind == "while":
+        if node.kind == "while":
             readers[key].append(plan.score)
         if node.reads_score:
             readers["score", ""].append(position)
-        for segment in reads.segments:
+        for segment in node.expression.reads.segments:
             readers["segment", segment].append(position)
-        for attribute in _attributes(reads, book):
-            by_attribute[attribute].append(position)
-        for static in reads.lists:
-            by_list[static].append(position)
-        for read in {*reads.purposes, *((purpose,) if purpose else ())}:
-            by_purpose[read].append(position)
     for node in plan.nodes:
         node.readers = tuple(readers[node.kind, node.name])
+    _plan_changes(plan)
+    _plan_ageing(plan)
+
+
+def _conditions(book: Rulebook) -> dict[tuple[str, str], tuple[Any, str | None, int]]:
+    """Condition, purpose and tenths of each segment and `while` score."""
+    found: dict[tuple[str, str], tuple[Any, str | None, int]] = {}
+    for name, segment in book.segments.items():
+        found["segment", name] = (segment.condition, segment.purpose, 0)
+    for name, score in book.scores.items():
+        if score.event is None and score.when is not None:
+            found["while", name] = (score.when, score.purpose, score.tenths)
+    return found
+
+
+def _plan_changes(plan: Plan) -> None:
+    """Which nodes an attribute, a list or a consent can change."""
+    by_attribute: dict[str, list[int]] = defaultdict(list)
+    by_list: dict[str, list[int]] = defaultdict(list)
+    by_purpose: dict[str, list[int]] = defaultdict(list)
+    for node in plan.nodes:
+        if node.expression is None:
+            continue
+        reads = node.expression.reads
+        for attribute in _attributes(reads, plan.book):
+            by_attribute[attribute].append(node.position)
+        for static in reads.lists:
+            by_list[static].append(node.position)
+        for purpose in {*reads.purposes, *((node.purpose,) if node.purpose else ())}:
+            by_purpose[purpose].append(node.position)
+    plan.by_attribute = {name: tuple(found) for name, found in by_attribute.items()}
+    plan.by_list = {name: tuple(found) for name, found in by_list.items()}
+    plan.by_purpose = {name: tuple(found) for name, found in by_purpose.items()}
+
+
+def _plan_ageing(plan: Plan) -> None:
+    """Which nodes time alone can change, and with what a score that ages is compared."""
+    ageing = bool(plan.ageing)
     plan.timed = tuple(
         node.position
         for node in plan.nodes
@@ -130,12 +148,8 @@ def _plan_nodes(plan: Plan) -> None:
     compared = [node.thresholds for node in plan.nodes if node.reads_score]
     plan.watched = ageing and bool(compared)
     known = [one for one in compared if one is not None]
-    plan.thresholds = (
-        tuple(sorted({tenths for one in known for tenths in one})) if len(known) == len(compared) else None
-    )
-    plan.by_attribute = {name: tuple(found) for name, found in by_attribute.items()}
-    plan.by_list = {name: tuple(found) for name, found in by_list.items()}
-    plan.by_purpose = {name: tuple(found) for name, found in by_purpose.items()}
+    every = len(known) == len(compared)
+    plan.thresholds = tuple(sorted({tenths for one in known for tenths in one})) if every else None
 
 
 def _attributes(reads: Any, book: Rulebook) -> set[str]:
@@ -202,25 +216,6 @@ def _window(plan: Plan, use: Any) -> int:
     if use not in plan.windows:
         plan.windows.append(use)
     return plan.windows.index(use)
-
-
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
-_COMPARED = re.compile(
-    r"(?P<before>[-+*/%.\w]\s*)?\bcontact\.score\s*(?:==|!=|>=|<=|>|<)\s*(?P<number>-?\d+(?:\.\d+)?)(?!\s*[-+*/%]|[.\w])"
-)
-
-
-def thresholds(text: str) -> tuple[float, ...] | None:
-    """The tenths of a point that a condition compares the score with; None where it uses the score otherwise."""
-    bare = _QUOTED.sub('""', text)
-    found = [match for match in _COMPARED.finditer(bare) if not _arithmetic(match["before"])]
-    if len(found) != len(re.findall(r"\bscore\b", bare)):
-        return None
-    return tuple(sorted({float(match["number"]) * 10 for match in found}))
-
-
-def _arithmetic(before: str | None) -> bool:
-    return before is not None and before.strip() in {"-", "+", "*", "/", "%", "."}
 
 
 def _plan_templates(plan: Plan) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from rules.contact import Millis
 from rules.moment import calendar_period, millis
-from rules.planning import thresholds
 from rules.rulebook import AtMost, Duration
 from rules.score import highest_score, score_at, within
+from rules.threshold import thresholds
 from tests.rules.story import DAY, HOUR, MINUTE, START, Story
 
 PARIS = ZoneInfo("Europe/Paris")
