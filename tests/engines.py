@@ -29,7 +29,7 @@ class RecordingBell:
 def engine_on(store: Store, *, bell: RecordingBell | None = None, timezone: str = "UTC", lease: int = 4000) -> Engine:
     """An engine over a store, as a process of its own would build it."""
     rulebooks = Rulebooks(store)
-    return build_engine(store, rulebooks, bell or RecordingBell(), store.clock, timezone=timezone, lease=lease, idle=10)
+    return build_engine(store, rulebooks, bell or RecordingBell(), store.clock, timezone=timezone, lease=lease, idle=0)
 
 
 async def publish(store: Store, text: str) -> int:

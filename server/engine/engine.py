@@ -35,6 +35,7 @@ _ENTRIES = 250  # of one partition in a commit: well under the bound of 500 cont
 _GROUP = 1000  # entries decided before their commits are sent
 _SLICE = 100  # contacts of a recompute, or late timers, between two batches
 IDLE = 500  # milliseconds an engine sleeps at most: so soon it runs under a new rulebook
+_LATER = 60_000  # milliseconds until a contact that met an error of ours is looked at again
 _BALANCE = 1.0  # seconds between two looks at who else is there
 
 
@@ -151,12 +152,12 @@ class Engine:
         await self.leases.balance()
 
     def _patience(self, book: Rulebook) -> int:
-        """How many milliseconds may pass until the next turn, if no entry comes."""
+        """How many milliseconds may pass until the next turn, if no entry comes; 0: none."""
         owned = self.leases.owned.values()
         if any(own.transfers or own.recomputing or own.recomputed != book.version for own in owned):
-            return 1
+            return 0
         timers = [own.next_timer for own in owned if own.next_timer is not None]
-        return max(1, min([self._idle, *(at - self._clock.now() for at in timers)]))
+        return max(0, min([self._idle, *(at - self._clock.now() for at in timers)]))
 
     # --- entries ---
 
@@ -344,3 +345,5 @@ class Engine:
                 _log.error("contact left as it was", contact=contact.id, error=type(error).__name__)
                 own.contacts.pop(contact.id, None)
                 batch.drop(contact.id)
+                if contact.changes_at is not None:
+                    batch.look_again(contact.id, self._clock.now() + _LATER)

@@ -139,11 +139,14 @@ class Partitions:
         )
 
     async def read(self, cursors: Mapping[int, str], count: int, block: int) -> dict[int, list[Line]]:
-        """Entries behind the cursors, at most `count` a partition; waits `block` milliseconds for the first."""
+        """Entries behind the cursors, at most `count` a partition.
+
+        Waits `block` milliseconds for the first; 0 does not wait. Redis ends a wait up to 100 ms late, when its clock
+        ticks.
+        """
         names = {keys.log(partition).encode(): partition for partition in cursors}
-        answer = await self.redis.execute_command(
-            "XREAD", "COUNT", count, "BLOCK", max(block, 1), "STREAMS", *names, *cursors.values()
-        )
+        wait = ("BLOCK", block) if block else ()
+        answer = await self.redis.execute_command("XREAD", "COUNT", count, *wait, "STREAMS", *names, *cursors.values())
         return {
             names[name]: [self._line(entry_id, fields[b"c"], fields[b"e"]) for entry_id, fields in entries]
             for name, entries in answer or ()
