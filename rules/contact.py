@@ -33,7 +33,7 @@ AlertStatus: TypeAlias = Literal["open", "claimed", "snoozed", "done", "dismisse
 ConsentStatus: TypeAlias = Literal["granted", "pending", "denied", "withdrawn"]
 
 
-class Event(msgspec.Struct, array_like=True, frozen=True):
+class Event(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """Something that happened to a contact: its name, when, its properties, the source that told of it."""
 
     name: str
@@ -42,7 +42,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     source: str = ""
 
 
-class Consent(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Consent(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_only=True):
     """What the engine knows of a contact's consent to one purpose; the ledger is the record."""
 
     status: ConsentStatus
@@ -52,7 +52,7 @@ class Consent(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     granted: tuple[tuple[Millis, Millis | None], ...] = ()  # periods in which consent held: [from, until)
 
 
-class Membership(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Membership(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_only=True):
     """Since when a contact is in a segment, by which entry of the log, under which version of the rulebook."""
 
     entered: Millis
@@ -60,7 +60,7 @@ class Membership(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     version: int
 
 
-class Adjustment(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Adjustment(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_only=True):
     """Points given or taken by hand or by an action, in tenths of a point."""
 
     time: Millis
@@ -69,7 +69,7 @@ class Adjustment(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Reason(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Reason(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_only=True):
     """One of the strongest parts of a score when an alert was raised: the rule, its tenths of a point, its hits."""
 
     rule: str
@@ -77,7 +77,7 @@ class Reason(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     hits: int = 0
 
 
-class Alert(msgspec.Struct, array_like=True, kw_only=True):
+class Alert(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     """A card for a team: at most one open for a contact, trigger and team.
 
     `revision` grows with every change; a card in a chat is up to date when it shows the revision. `id` is given by
@@ -103,7 +103,7 @@ class Alert(msgspec.Struct, array_like=True, kw_only=True):
     version: int = 0  # of the rulebook that raised it
 
 
-class TimedIndex(msgspec.Struct, array_like=True, kw_only=True):
+class TimedIndex(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     """The exact index behind a `count`, `total`, `first` or `last`: what these need without reading history.
 
     `times` are the event times within the longest window that the rulebook asks for, ascending; `values` the summed
@@ -118,7 +118,7 @@ class TimedIndex(msgspec.Struct, array_like=True, kw_only=True):
     values: list[Value] = msgspec.field(default_factory=list)
 
 
-class Contact(msgspec.Struct, array_like=True, kw_only=True):
+class Contact(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     """The whole state of a contact. `rules.decide.decide` is the one function that changes it, in place.
 
     `tail` holds the newest events; older ones lie in stored chunks whose sizes are `chunks`, oldest first.

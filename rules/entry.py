@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-class EventReceived(msgspec.Struct, array_like=True, tag="event", frozen=True, kw_only=True):
+class EventReceived(msgspec.Struct, array_like=True, gc=False, tag="event", frozen=True, kw_only=True):
     """An event from a source. `time` is corrected for clock skew and never in the future of `received`.
 
     `identities` are those the call named; the contact learns them. `traits` are snake_cased and flattened.
@@ -44,7 +44,7 @@ class EventReceived(msgspec.Struct, array_like=True, tag="event", frozen=True, k
     silent: bool = False  # an `identify`, `group` or `alias` call: sets attributes, is no event of the history
 
 
-class AttributesSet(msgspec.Struct, array_like=True, tag="attributes", frozen=True, kw_only=True):
+class AttributesSet(msgspec.Struct, array_like=True, gc=False, tag="attributes", frozen=True, kw_only=True):
     """Attributes written by name (API, chat, import): declared names only; null removes."""
 
     time: Millis
@@ -52,7 +52,7 @@ class AttributesSet(msgspec.Struct, array_like=True, tag="attributes", frozen=Tr
     by: str = ""
 
 
-class ConsentRecorded(msgspec.Struct, array_like=True, tag="consent", frozen=True, kw_only=True):
+class ConsentRecorded(msgspec.Struct, array_like=True, gc=False, tag="consent", frozen=True, kw_only=True):
     """The consent ledger has a new record; written together with it."""
 
     time: Millis
@@ -63,7 +63,7 @@ class ConsentRecorded(msgspec.Struct, array_like=True, tag="consent", frozen=Tru
     record: str = ""  # id in the ledger
 
 
-class ListChanged(msgspec.Struct, array_like=True, tag="list", frozen=True, kw_only=True):
+class ListChanged(msgspec.Struct, array_like=True, gc=False, tag="list", frozen=True, kw_only=True):
     """A contact is put on, or taken off, a static list."""
 
     time: Millis
@@ -72,7 +72,7 @@ class ListChanged(msgspec.Struct, array_like=True, tag="list", frozen=True, kw_o
     by: str = ""
 
 
-class PointsAdded(msgspec.Struct, array_like=True, tag="points", frozen=True, kw_only=True):
+class PointsAdded(msgspec.Struct, array_like=True, gc=False, tag="points", frozen=True, kw_only=True):
     """A manual change of the score, in tenths of a point."""
 
     time: Millis
@@ -81,7 +81,7 @@ class PointsAdded(msgspec.Struct, array_like=True, tag="points", frozen=True, kw
     reason: str = ""
 
 
-class AlertActed(msgspec.Struct, array_like=True, tag="alert", frozen=True, kw_only=True):
+class AlertActed(msgspec.Struct, array_like=True, gc=False, tag="alert", frozen=True, kw_only=True):
     """Somebody claims, releases, snoozes, finishes or dismisses an alert. The first claim in the log wins."""
 
     time: Millis
@@ -93,7 +93,7 @@ class AlertActed(msgspec.Struct, array_like=True, tag="alert", frozen=True, kw_o
     outcome: str = ""
 
 
-class Joined(msgspec.Struct, array_like=True, tag="joined", frozen=True, kw_only=True):
+class Joined(msgspec.Struct, array_like=True, gc=False, tag="joined", frozen=True, kw_only=True):
     """This contact is joined into another: it becomes a tombstone, its snapshot travels to `into`."""
 
     time: Millis
@@ -101,7 +101,7 @@ class Joined(msgspec.Struct, array_like=True, tag="joined", frozen=True, kw_only
     into: str
 
 
-class Absorbed(msgspec.Struct, array_like=True, tag="absorbed", frozen=True, kw_only=True):
+class Absorbed(msgspec.Struct, array_like=True, gc=False, tag="absorbed", frozen=True, kw_only=True):
     """The snapshot of a contact that was joined into this one, with the events of its stored chunks."""
 
     time: Millis

@@ -12,7 +12,7 @@ from rules.entry import Entry
 from server.store import keys
 from server.store.codec import SealError
 from server.store.scripts import script
-from server.store.wire import Word
+from server.store.wire import Word, exchange
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -146,9 +146,11 @@ class Partitions:
         """
         names = {keys.log(partition).encode(): partition for partition in cursors}
         wait = ("BLOCK", block) if block else ()
-        answer = await self.redis.execute_command("XREAD", "COUNT", count, *wait, "STREAMS", *names, *cursors.values())
+        [answer] = await exchange(self.redis, [("XREAD", "COUNT", count, *wait, "STREAMS", *names, *cursors.values())])
+        if isinstance(answer, Exception):
+            raise answer
         return {
-            names[name]: [self._line(entry_id, fields[b"c"], fields[b"e"]) for entry_id, fields in entries]
+            names[name]: [self._line(entry_id, fields[1], fields[3]) for entry_id, fields in entries]
             for name, entries in answer or ()
         }
 
