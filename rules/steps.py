@@ -71,13 +71,9 @@ def read_scenario(reader: Reader, body: list[Reader]) -> Scenario | None:
     event = has_event(occasion)
     nodes = _nest(body)
     entry = Facts(entry="full" if event else "bare", keyed=_keyed(nodes))
-    first = next((at for at, node in enumerate(nodes) if node.what not in _OPTIONS), len(nodes))
+    first = next((at for at, node in enumerate(nodes) if node.what not in (*_OPTIONS, "broken")), len(nodes))
     options = _options(nodes[:first], Facts(event=event), entry)
-    for node in nodes[first:]:
-        if node.what in _OPTIONS:
-            node.reader.tell(_whole(node.reader), "options stand before the first step", "option after step")
-    steps = [node for node in nodes[first:] if node.what not in _OPTIONS]
-    if not steps:
+    if first == len(nodes) and not any(node.what == "broken" for node in nodes):
         reader.tell(reader.tokens("NAME")[0], "a scenario needs at least one step, indented under it", "no steps")
     scope = _Scope(name=reader.name(), entry=entry, again=options.again_after is not None)
     return msgspec.structs.replace(
@@ -86,7 +82,7 @@ def read_scenario(reader: Reader, body: list[Reader]) -> Scenario | None:
         occasion=occasion,
         purpose=reader.purpose(),
         when=reader.when(Facts(event=event)),
-        steps=_block(steps, scope, _Flow(arrived=False)),
+        steps=_block(nodes[first:], scope, _Flow(arrived=False)),
         line=reader.line.number,
     )
 
@@ -130,6 +126,8 @@ def _options(nodes: list[_Node], event: Facts, entry: Facts) -> Scenario:
     for node in nodes:
         reader = node.reader
         line = reader.line.number
+        if node.what == "broken":
+            continue
         if node.what in ("key", "again_after") and getattr(found, node.what) is not None:
             reader.tell(_whole(reader), "this option stands twice", "twice")
         change: dict[str, Any]
@@ -189,6 +187,8 @@ def _step(group: list[_Node], scope: _Scope, flow: _Flow) -> Step | None:
             return Stop(line=line, label=label)
         case "else_step" | "else_if_step":
             reader.tell(_whole(reader), "there is no `if` above in this block", "else without if")
+        case what if what in _OPTIONS:
+            reader.tell(_whole(reader), "options stand before the first step", "option after step")
         case "branch_line":
             reader.tell(_whole(reader), "a share stands in a block under `split`", "share without split")
         case "broken":

@@ -112,6 +112,8 @@ CASES = [
     ('trigger t: on "A"\n  wiat 3 hours', 1, 3, 4, None, "unexpected wiat"),
     ('scenario s: on "A"', 0, 10, 1, None, "at least one step"),
     ('scenario s: on "A"\n  wait 3 hours\n  key event.x', 2, 3, 11, None, "before the first step"),
+    ('scenario s: on "A"\n  if true\n    stop on "B"', 2, 5, 11, None, "before the first step"),
+    ('scenario s: on "A"\n  kye event.x\n  again after 1 day\n  stop', 1, 3, 3, "key", "unexpected kye"),
     ('scenario s: on "A"\n  stop\n  wait 3 hours', 2, 3, 12, None, "never reached"),
     ('scenario s: on "A"\n  if true\n    stop\n  else\n    stop\n  wait 1 day', 5, 3, 10, None, "never reached"),
     ('scenario s: on "A"\n  else\n    stop', 1, 3, 4, None, "no `if` above"),
