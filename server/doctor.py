@@ -50,13 +50,13 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         yield _embedded_binary()
         yield Finding("Redis", "note", problem.message)
         return
-    async for finding in _redis("Redis", url, embedded=not settings.redis_url, fsync=settings.fsync):
-        yield finding
-        if finding.verdict == "wrong" and finding.subject == "Redis":
-            return
+    seen = await _redis("Redis", url, embedded=not settings.redis_url, fsync=settings.fsync)
     if settings.queue_redis_url:
-        async for finding in _redis("queue's Redis", settings.queue_redis_url, embedded=False, fsync=""):
-            yield finding
+        seen += await _redis("queue's Redis", settings.queue_redis_url, embedded=False, fsync="")
+    for finding in seen:
+        yield finding
+    if any(finding.verdict == "wrong" for finding in seen):
+        return  # nothing is written to a Redis that is not fit for it
     async for finding in _service(settings):
         yield finding
 
@@ -100,19 +100,21 @@ def _embedded_binary() -> Finding:
         return Finding("embedded Redis", "wrong", str(problem))
 
 
-async def _redis(name: str, url: str, *, embedded: bool, fsync: str) -> AsyncIterator[Finding]:
+async def _redis(name: str, url: str, *, embedded: bool, fsync: str) -> list[Finding]:
     """Version, persistence and eviction of one Redis. `fsync` "" where it holds nothing that must last."""
     client = open_redis(url)
     try:
         facts: dict[str, Any] = await client.info()
-        yield _version(name, facts, embedded=embedded)
+        findings = [_version(name, facts, embedded=embedded)]
         if fsync:
-            yield await _persistence(name, client, facts, fsync)
-        yield _eviction(name, facts)
+            findings.append(await _persistence(name, client, facts, fsync))
+        findings.append(_eviction(name, facts))
     except (RedisError, OSError) as problem:
-        yield Finding(name, "wrong", f"does not answer ({type(problem).__name__}): is it running, is its URL right?")
+        text = f"does not answer ({type(problem).__name__}): is it running, is its URL right?"
+        findings = [Finding(name, "wrong", text)]
     finally:
         await client.aclose()
+    return findings
 
 
 def _version(name: str, facts: Mapping[str, Any], *, embedded: bool) -> Finding:

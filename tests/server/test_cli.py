@@ -1,0 +1,242 @@
+"""The command line, while an installation runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import bots
+import rules
+import server
+from server.embedded import find_redis_server
+from tests.installation import Installation
+
+RULES = """\
+attribute first_name: text, personal, shown in alerts
+attribute country: text
+score visit: +2 on "Page Viewed" at most 10 per day
+score home: +5 while contact.country == "FR"
+segment hot: contact.score >= 7
+"""
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with Installation(tmp_path_factory.mktemp("cli")) as running:
+        yield running
+
+
+def relance(environment: dict[str, str], *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "server", *words],
+        env=environment, input=text, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine on which nothing runs."""
+    kept = Installation(tmp_path).environment
+    return {**kept, "RELANCE_DATA_DIR": str(tmp_path / "nothing")}
+
+
+def test_a_source_added_while_the_server_runs_can_send_at_once(installation: Installation) -> None:
+    made = json.loads(installation.relance("source", "add", "shop", "--json"))
+    assert made["source"] == "shop"
+    event = {"userId": "42", "event": "Page Viewed"}
+    answer = httpx.post(f"{installation.url}/v1/track", json=event, auth=(made["write_key"], ""))
+    assert answer.status_code == 200
+    installation.relance("source", "remove", "shop")
+
+
+def test_a_name_that_is_taken_is_one_line_and_status_1(installation: Installation) -> None:
+    installation.relance("source", "add", "twice")
+    again = relance(installation.environment, "source", "add", "twice")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("relance: there is a source twice already")
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_a_browser_source_is_listed_as_one(installation: Installation) -> None:
+    installation.relance("source", "add", "site", "--browser", "--rate", "10")
+    listed = json.loads(installation.relance("source", "list", "--json"))
+    assert {"source": "site", "kind": "browser", "rate": 10} in listed
+
+
+def test_an_api_key_opens_the_api_within_its_scopes(installation: Installation) -> None:
+    made = json.loads(installation.relance("key", "add", "crm", "--scopes", "read, write", "--json"))
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    assert httpx.get(f"{installation.url}/v1/segments", headers=headers).status_code == 200
+    refused = httpx.put(
+        f"{installation.url}/v1/rulebook", headers={**headers, "If-Match": '"1"', "Content-Type": "text/plain"}
+    )
+    assert refused.status_code == 403
+
+
+def test_a_person_without_an_account_gets_a_code(installation: Installation) -> None:
+    made = json.loads(installation.relance("user", "add", "Ann", "--role", "rep", "--json"))
+    assert len(made["code"]) == 8
+    linked = json.loads(
+        installation.relance("user", "add", "Bob", "--role", "admin", "--slack", "T0123/U0456", "--json")
+    )
+    assert list(linked) == ["user"]
+    listed = {row["name"]: row for row in json.loads(installation.relance("user", "list", "--json"))}
+    assert listed["Bob"]["accounts"] == ["slack:T0123/U0456"]
+    assert listed["Ann"]["roles"] == ["rep"]
+
+
+def test_a_rulebook_is_published_listed_rolled_back_and_exported(installation: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "mine.rules"
+    file.write_text(RULES)
+    sample = installation.relance("export", "rulebook")
+    published = json.loads(installation.relance("publish", str(file), "--comment", "smaller", "--json"))
+    assert installation.relance("export", "rulebook") == RULES
+    history = json.loads(installation.relance("history", "--json"))
+    assert (history[0]["version"], history[0]["comment"]) == (published["version"], "smaller")
+    assert installation.relance("export", "rulebook", "--version", "1") == sample
+    back = json.loads(installation.relance("rollback", "1", "--json"))
+    assert back["version"] == published["version"] + 1
+    assert installation.relance("export", "rulebook") == sample
+    stale = relance(installation.environment, "publish", str(file), "--base", "1")
+    assert stale.returncode == 1
+    assert "published meanwhile" in stale.stderr
+
+
+def test_a_rulebook_from_standard_input_is_checked(nowhere: dict[str, str]) -> None:
+    assert relance(nowhere, "check", "-", text=RULES).returncode == 0
+
+
+def test_mistakes_are_told_with_their_places_and_nothing_is_published(
+    installation: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "wrong.rules"
+    file.write_text('segment hot: contact.scor >= 7\nscore visit: +2 onn "Page Viewed"\n')
+    before = installation.relance("history")
+    checked = relance(installation.environment, "check", str(file))
+    assert checked.returncode == 1
+    assert f"{file}:1:" in checked.stdout
+    assert f"{file}:2:" in checked.stdout
+    assert "did you mean" in checked.stdout
+    told = json.loads(relance(installation.environment, "check", str(file), "--json").stdout)
+    assert told["ok"] is False
+    assert [error["line"] for error in told["errors"]] == [1, 2]
+    assert relance(installation.environment, "publish", str(file)).returncode == 1
+    assert installation.relance("history") == before
+
+
+def test_fmt_writes_the_usual_form_and_changes_nothing_twice(nowhere: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.rules"
+    file.write_text("segment   hot:contact.score>=7 # really\n")
+    assert relance(nowhere, "fmt", str(file)).returncode == 0
+    once = file.read_text()
+    assert once.startswith("segment hot: contact.score")
+    assert "# really" in once
+    assert relance(nowhere, "fmt", str(file)).returncode == 0
+    assert file.read_text() == once
+
+
+def test_a_contact_is_shown_and_explained(installation: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "mine.rules"
+    file.write_text(RULES)
+    installation.relance("publish", str(file))
+    key = installation.source("contacts")
+    batch = [
+        {"type": "identify", "userId": "77", "traits": {"firstName": "Ada", "country": "FR"}},
+        {"type": "track", "userId": "77", "event": "Page Viewed"},
+    ]
+    httpx.post(f"{installation.url}/v1/batch", json={"batch": batch}, auth=(key, "")).raise_for_status()
+    installation.wait_quiet()
+    view = json.loads(installation.relance("contact", "show", "user:77", "--json"))
+    assert view["attributes"]["first_name"] == "Ada"
+    assert (view["score"], view["segments"]) == (7.0, ["hot"])
+    assert "first_name" in installation.relance("contact", "show", "77")
+    explained = json.loads(installation.relance("contact", "why", "user:77", "--json"))
+    assert {line["rule"]: line["points"] for line in explained["lines"]} == {"visit": 2.0, "home": 5.0}
+    assert "contact.score >= 7" in installation.relance("contact", "why", "user:77", "hot")
+    unknown = relance(installation.environment, "contact", "show", "user:nobody")
+    assert unknown.returncode == 1
+    assert len(unknown.stderr.splitlines()) == 1
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_installation(installation: Installation) -> None:
+    findings = json.loads(installation.relance("doctor", "--json"))
+    assert {finding["verdict"] for finding in findings} <= {"good", "note"}
+    assert "appendfsync always" in installation.relance("doctor")
+
+
+def test_doctor_says_what_is_wrong_and_ends_with_1(installation: Installation) -> None:
+    wrong = {**installation.environment, "RELANCE_PROT": "1", "RELANCE_SLACK_BOT_TOKEN": "xoxb-1"}
+    done = relance(wrong, "doctor", "--json")
+    assert done.returncode == 1
+    told = {finding["subject"]: finding["text"] for finding in json.loads(done.stdout) if finding["verdict"] == "wrong"}
+    assert "RELANCE_PORT" in told["environment"]
+    assert "RELANCE_SLACK_SIGNING_SECRET" in told["Slack"]
+
+
+def test_doctor_on_a_redis_that_loses_data(nowhere: dict[str, str], tmp_path: Path) -> None:
+    socket = tmp_path / "s"
+    careless = subprocess.Popen(
+        [
+            find_redis_server(),
+            "--port",
+            "0",
+            "--unixsocket",
+            socket,
+            "--maxmemory-policy",
+            "allkeys-lru",
+            "--dir",
+            tmp_path,
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        done = relance({**nowhere, "RELANCE_REDIS_URL": f"unix://{socket}"}, "doctor")
+        assert done.returncode == 1
+        assert "appendonly is off" in done.stdout
+        assert "evicts data" in done.stdout
+    finally:
+        careless.kill()
+        careless.wait()
+
+
+def test_without_anything_running_a_command_says_what_to_do(nowhere: dict[str, str]) -> None:
+    done = relance(nowhere, "source", "list")
+    assert done.returncode == 1
+    assert "relance run" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["source"],
+        ["nonsense"],
+        ["source", "add"],
+        ["key", "add", "x", "--scopes", "all"],
+        ["user", "add", "x", "--role", "boss"],
+        ["publish", "/does/not/exist"],
+    ],
+)
+def test_wrong_usage_ends_with_2(nowhere: dict[str, str], words: list[str]) -> None:
+    done = relance(nowhere, *words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_ends_every_command_with_2_and_one_line(nowhere: dict[str, str]) -> None:
+    for words in (["source", "list"], ["run"], ["engine"], ["doctor"]):
+        done = relance({**nowhere, "RELANCE_PORT": "eighty"}, *words)
+        assert done.returncode == 2
+        assert done.stderr == "relance: RELANCE_PORT must be a whole number from 1 to 65535\n"
+
+
+def test_the_package_that_runs_is_ours() -> None:
+    root = Path(__file__).parents[2]
+    for package in (bots, rules, server):
+        assert Path(package.__file__ or "").is_relative_to(root)
