@@ -14,6 +14,7 @@ from server.api.chat import chat_routes
 from server.api.contacts import ContactRoutes
 from server.api.documentation import OPENAPI, describe_events
 from server.api.ingest import IngestRoutes
+from server.api.measure import measuring
 from server.api.operation import health, metrics_route, ready
 from server.api.problems import EXCEPTION_HANDLERS
 from server.api.rejected import RejectedRoutes
@@ -67,6 +68,7 @@ def create_app(
             "services": Provide(given, sync_to_thread=False),
             "actor": Provide(actor_of(services.sources)),
         },
+        middleware=[measuring(metrics)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
         openapi_config=OPENAPI,

@@ -133,10 +133,9 @@ def _detail(error: HTTPException) -> str:
     return HTTPStatus(error.status_code).phrase
 
 
-def _place_only(error: Exception) -> tuple[type[Exception], Exception, Any]:
+def _place_only(error: Exception) -> Exception:
     """Where an error happened, without its words: they may hold personal values."""
-    kind = type(error)
-    return kind, kind.__new__(kind), error.__traceback__
+    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
 
 
 def _respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

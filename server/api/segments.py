@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from litestar import Controller, get
+from litestar import Controller, Response, delete, get, put
 from litestar.params import FromPath, FromQuery
 
 from server.api.wiring import Cursor, From, Limit, Who
@@ -61,3 +61,23 @@ class ListRoutes(Controller):
         order: FromQuery[Literal["score"]] = "score",
     ) -> Members:
         return await services.lists.members(actor, name, limit, cursor)
+
+    @put("/{name:str}/members/{ref:str}", summary="Put a contact on a list")
+    async def add(
+        self, services: From, actor: Who, name: FromPath[str], ref: FromPath[str]
+    ) -> Response[dict[str, bool]]:
+        contact = await services.contacts.locate(actor, ref)
+        return _changed(await services.lists.put(actor, name, contact, member=True))
+
+    @delete("/{name:str}/members/{ref:str}", status_code=200, summary="Take a contact off a list")
+    async def remove(
+        self, services: From, actor: Who, name: FromPath[str], ref: FromPath[str]
+    ) -> Response[dict[str, bool]]:
+        contact = await services.contacts.locate(actor, ref)
+        return _changed(await services.lists.put(actor, name, contact, member=False))
+
+
+def _changed(applied: bool) -> Response[dict[str, bool]]:
+    if applied:
+        return Response({"success": True})
+    return Response({"success": True, "pending": True}, status_code=202)

@@ -137,6 +137,11 @@ class Contacts:
         """A contact's name for a channel, with nothing personal that the rulebook does not let alerts show."""
         return display(contact, book)
 
+    async def locate(self, actor: Actor, ref: str) -> str:
+        """The id of the contact that a reference names, for those who may write. Raises `Forbidden`, `NotFound`."""
+        require(actor, "write", "rep")
+        return (await self._load(ref)).id
+
     async def reach(self, ref: str) -> str:
         """The id of the contact that a reference names; one is made for an identity that nobody has yet.
 

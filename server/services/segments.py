@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from rules.entry import ListChanged
+from rules.rulebook import Rulebook
 from server.errors import NotFound
 from server.model.actor import Actor
 from server.services.access import require
@@ -65,10 +67,14 @@ class _Named:
         """One of them. Raises `Forbidden`, `NotFound`."""
         require(actor, "read", "viewer")
         book = await self._rulebooks.live()
+        text = self._text(book, name)
+        return SegmentView(name=name, text=text, count=await self._index.count(name), version=book.version)
+
+    def _text(self, book: Rulebook, name: str) -> str:
         text = book.sources.get((self.kind, name))
         if text is None:
             raise NotFound(f"the rulebook has no such {self.kind}", code=f"no_{self.kind}", name=name)
-        return SegmentView(name=name, text=text, count=await self._index.count(name), version=book.version)
+        return text
 
     async def members(self, actor: Actor, name: str, limit: int = 10, cursor: str | None = None) -> Members:
         """Who is in it, by score. Raises `Forbidden`, `NotFound`, `Invalid` for a bad cursor."""
@@ -100,3 +106,14 @@ class Lists(_Named):
 
     def __init__(self, store: Store, rulebooks: Rulebooks) -> None:
         super().__init__(store, rulebooks, store.lists)
+
+    async def put(self, actor: Actor, name: str, contact: str, *, member: bool) -> bool:
+        """Put a contact (by id) on a list, or take it off; False where that has not taken effect yet.
+
+        Raises `Forbidden`, `NotFound` for an unknown list.
+        """
+        require(actor, "write", "marketer")
+        self._text(await self._rulebooks.live(), name)
+        entry = ListChanged(time=self._store.clock.now(), list=name, member=member, by=actor.id)
+        [position] = await self._store.log.append([(contact, entry)])
+        return await self._store.log.wait(position)

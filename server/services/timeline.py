@@ -51,27 +51,27 @@ def timeline_of(
 
 
 def page_of(timeline: Sequence[tuple[Millis, TimelineEntry]], cursor: str | None, limit: int) -> TimelinePage:
-    """A page of it. A cursor is the time of the last entry given and how many of that time were given.
+    """A page of it. A cursor is the time of the last entry given and how many of that time are still to be given.
 
-    So pages stay in step while new events come in before them.
+    So pages stay in step while newer entries come in.
     """
     start = 0
     if cursor is not None:
-        time, given = _place(cursor)
-        start = next((at for at, (when, _) in enumerate(timeline) if when <= time), len(timeline))
-        start += min(given, sum(1 for when, _ in timeline if when == time))
+        time, left = _place(cursor)
+        older = next((at for at, (when, _) in enumerate(timeline) if when < time), len(timeline))
+        start = max(older - left, 0)
     some = timeline[start : start + limit]
     if start + limit >= len(timeline) or not some:
         return TimelinePage([entry for _, entry in some], None)
     last = some[-1][0]
-    given = sum(1 for when, _ in timeline[: start + limit] if when == last)
-    return TimelinePage([entry for _, entry in some], f"{last}.{given}")
+    left = sum(1 for when, _ in timeline[start + limit :] if when == last)
+    return TimelinePage([entry for _, entry in some], f"{last}.{left}")
 
 
 def _place(cursor: str) -> tuple[Millis, int]:
-    time, _, given = cursor.partition(".")
+    time, _, left = cursor.partition(".")
     try:
-        return int(time), int(given)
+        return int(time), int(left)
     except ValueError:
         raise bad_cursor() from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import uvicorn
+from litestar import Litestar
 
 from rules.entry import Entry
 from server.api.protocol import Protocol
@@ -87,9 +88,14 @@ async def socket_url(services: ServerServices) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def api(services: ServerServices) -> AsyncIterator[httpx.AsyncClient]:
+def app(services: ServerServices) -> Litestar:
+    return create_app(services)
+
+
+@pytest.fixture
+async def api(services: ServerServices, app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, signed in with the write key of the server source `shop`."""
     write_key = await services.sources.add("shop")
-    transport = httpx.ASGITransport(create_app(services))
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://relance.test", auth=(write_key, "")) as client:
         yield client
