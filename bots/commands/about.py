@@ -70,8 +70,8 @@ class Status(Command, frozen=True, kw_only=True, tag="status"):
         if seen.figures is None:
             return Reply(title=t("The store does not answer"), fields=bots, tone="bad")
         now = seen.figures
-        engines = t("{held} of {all} partitions, {number} engines", held=now.held, all=now.partitions,
-                    number=now.engines)  # fmt: skip
+        number = t.count("one engine", "{number} engines", now.engines)
+        engines = t("{held} of {all} partitions, {engines}", held=now.held, all=now.partitions, engines=number)
         fields = [
             Field(t("Rulebook"), str(now.rulebook) if now.rulebook else t("none yet")),
             Field(t("Engines"), engines),

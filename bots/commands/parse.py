@@ -40,7 +40,7 @@ LONGEST: Final = 4000  # characters of a message that are read
 
 
 class Unknown(Exception):
-    """The words name no command; `suggestion` is one that was probably meant, or ""."""
+    """The words name no command; `suggestion` is what was probably meant, or ""."""
 
     def __init__(self, suggestion: str) -> None:
         super().__init__(suggestion)
@@ -48,10 +48,13 @@ class Unknown(Exception):
 
 
 @cache
-def _words() -> dict[str, type[_Command]]:
-    """Every command by its folded words, in all languages."""
+def _words() -> dict[str, tuple[str, type[_Command]]]:
+    """The words of every command in all languages, and the command, by the words as `fold` has them."""
     return {
-        fold(words): command for command in COMMANDS for language in LANGUAGES for words in command.words(language)
+        fold(words): (words, command)
+        for command in COMMANDS
+        for language in LANGUAGES
+        for words in command.words(language)
     }
 
 
@@ -87,8 +90,8 @@ def language_of(text: str) -> str | None:
 def _match(words: list[str]) -> tuple[int, type[_Command]]:
     known = _words()
     for length in (2, 1):
-        command = known.get(fold(" ".join(words[:length]))) if len(words) >= length else None
-        if command is not None:
-            return length, command
-    near = difflib.get_close_matches(fold(words[0]), known, 1, 0.6)
-    raise Unknown(near[0] if near else "")
+        found = known.get(fold(" ".join(words[:length]))) if len(words) >= length else None
+        if found is not None:
+            return length, found[1]
+    near = difflib.get_close_matches(fold(words[0])[:40], known, 1, 0.6)
+    raise Unknown(" ".join([known[near[0]][0], *words[1:]]) if near else "")

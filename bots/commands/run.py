@@ -9,7 +9,7 @@ from bots.commands.base import STRANGER, Asking, Caller, Misused, Services
 from bots.commands.help import Help, usage
 from bots.commands.parse import Command, Unknown, language_of, parse
 from bots.commands.refusals import refusal
-from bots.replies import Reply
+from bots.replies import Button, Reply
 from server.errors import RelanceError
 from server.model.actor import Actor
 from server.ports import Clock, SystemClock
@@ -71,7 +71,8 @@ def _unknown(asking: Asking, suggestion: str) -> Reply:
     title = t("I do not know this command.")
     if suggestion:
         meant = asking.prefixed(suggestion)
-        return Reply(title=title, lines=(t("Did you mean `{command}`?", command=meant),), tone="bad")
+        line = t("Did you mean `{command}`?", command=meant.replace("`", "'"))
+        return Reply(title=title, lines=(line,), buttons=(Button(suggestion, suggestion),), tone="bad")
     lines = (t("`{help}` lists what you can do.", help=asking.typed(Help)),)
     return Reply(title=title, lines=lines, tone="bad")
 

@@ -37,6 +37,7 @@ __all__ = ["SlackBot", "SlackSettings"]
 log = structlog.get_logger(__name__)
 
 BODY: Final = 1_000_000
+AT_ONCE: Final = 1000  # requests in hand
 RETRY: Final = 60.0  # seconds between attempts to start, and between looks for what a dead process left
 STOP: Final = 10.0
 RESPONSES: Final = 5  # a response_url takes no more
@@ -107,6 +108,8 @@ class SlackBot:
             return _plain(404)
         if len(body) > BODY:
             return _plain(413)
+        if len(self._tasks) >= AT_ONCE:
+            return _plain(503)
         lower = {name.lower(): value for name, value in headers.items()}
         if not signed(self._settings.slack_signing_secret, lower, body, self._clock.now()):
             return _plain(401)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import structlog
+
 from bots.cards import card_reply
 from bots.slack.client import SlackClient
 from bots.slack.render import render
@@ -12,6 +14,8 @@ from server.model.card import Card
 from server.ports import ChannelDown, ChannelRefused, ChannelUnsure
 
 __all__ = ["SlackCards"]
+
+log = structlog.get_logger(__name__)
 
 EVENT: Final = "relance_alert"  # the metadata by which a card is found again
 MARK: Final = ":repeated"
@@ -57,8 +61,14 @@ class SlackCards:
             raise ChannelDown(error.reason) from None
 
     async def find(self, address: str, alert: str) -> str | None:
-        """Look through the channel's latest messages for an alert's card."""
-        channel = await self._channel_id(address)
+        """Look through the channel's latest messages for an alert's card; None where the bot may not look."""
+        try:
+            return await self._find(await self._channel_id(address), alert)
+        except ChannelRefused as error:
+            log.warning("slack channel cannot be searched", reason=error.reason)
+            return None
+
+    async def _find(self, channel: str, alert: str) -> str | None:
         cursor = ""
         for _ in range(PAGES):
             params = {"channel": channel, "limit": PAGE, "include_all_metadata": "true"}

@@ -33,6 +33,7 @@ __all__ = ["TelegramBot", "TelegramSettings"]
 log = structlog.get_logger(__name__)
 
 BODY: Final = 1_000_000
+AT_ONCE: Final = 1000  # updates in hand
 RETRY: Final = 60.0
 STOP: Final = 10.0
 CONNECT, READ = 5.0, 10.0
@@ -73,6 +74,7 @@ class TelegramBot:
         self._clock = clock or SystemClock()
         self._tasks = Tasks()
         self._ready = asyncio.Event()
+        self._request = Request(connect_timeout=CONNECT, read_timeout=READ, write_timeout=READ, pool_timeout=CONNECT)
         self._keeper: asyncio.Task[None] | None = None
         self._application: Application[Any, Any, Any, Any, Any, Any] | None = None
         self._cards: TelegramCards | None = None
@@ -96,6 +98,7 @@ class TelegramBot:
         await self._tasks.finish(STOP if self._ready.is_set() else 0)
         if self._application is not None:
             await self._application.bot.shutdown()
+            await self._request.shutdown()  # which the bot leaves open if it only sent cards
 
     # --- requests ---------------------------------------------------------------------------------------------
 
@@ -105,6 +108,8 @@ class TelegramBot:
             return _answer(404)
         if len(body) > BODY:
             return _answer(413)
+        if len(self._tasks) >= AT_ONCE:
+            return _answer(503)
         given = {name.lower(): value for name, value in headers.items()}.get("x-telegram-bot-api-secret-token", "")
         if not hmac.compare_digest(given.encode("utf-8", "replace"), self._settings.telegram_secret.encode()):
             return _answer(401)
@@ -132,11 +137,10 @@ class TelegramBot:
         await self._inbox.done(str(number))
 
     def _listening(self) -> Application[Any, Any, Any, Any, Any, Any]:
-        request = Request(connect_timeout=CONNECT, read_timeout=READ, write_timeout=READ, pool_timeout=CONNECT)
         base = self._settings.telegram_api_url or API
         bot: ExtBot[None] = ExtBot(
-            self._settings.telegram_token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot", request=request,
-            get_updates_request=request,
+            self._settings.telegram_token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot",
+            request=self._request, get_updates_request=self._request,
         )  # fmt: skip
         application = Application.builder().bot(bot).updater(None).job_queue(None).build()
         talk = Talk(self._services, language=self._settings.language, clock=self._clock)

@@ -9,6 +9,7 @@ from server.bootstrap import build_services
 from server.model.actor import SYSTEM, Actor, Role
 from server.model.source import Source
 from server.ports import CardChannel
+from server.services.status import HasState
 from server.services.strict import Item
 from server.store.store import Store
 from tests.clock import FakeClock
@@ -48,7 +49,8 @@ class Desk:
         self.store = store
         self.clock = clock
         self.channels: dict[str, CardChannel] = {}
-        self.services = build_services(store, clock, "UTC", self.channels, {})
+        self.bots: dict[str, HasState] = {}
+        self.services = build_services(store, clock, "UTC", self.channels, self.bots)
         self._source = Source(name="shop", kind="server")
         self._stop = asyncio.Event()
         self._engine: asyncio.Task[None] | None = None
@@ -58,6 +60,8 @@ class Desk:
         desk = cls(store, clock)
         await publish(store, BOOK)
         desk._engine = asyncio.create_task(engine_on(store).run(desk._stop))
+        while not (await desk.services.status.snapshot()).ready:
+            await asyncio.sleep(0.01)
         return desk
 
     async def close(self) -> None:

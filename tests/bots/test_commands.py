@@ -59,9 +59,9 @@ CASES = (
     Case("rules show nothing", "règles voir rien", ("no rule called nothing",), ("Aucune règle ne s'appelle rien",)),
     Case("segments", "segments", ("hot", "french", "Contacts"), ("hot", "french", "Contacts")),
     Case("segment hot", "segment hot", ("segment hot: contact.score >= 30", "1"), ("contact.score >= 30", "1")),
-    Case("status", "état", ("Relance runs", "8 of 8"), ("Relance fonctionne", "8 sur 8")),
+    Case("status", "état", ("Relance runs", "8 of 8"), ("Relance fonctionne", "8 partitions sur 8")),
     Case("claim", "prendre", ("ALERT",), ("ALERTE",)),
-    Case("claims {alert}", "prendr {alert}", ("Did you mean", "claim"), ("Vouliez-vous dire", "prendre")),
+    Case("claims {alert}", "prendr {alert}", ("Did you mean", "claim {alert}"), ("Vouliez-vous dire", "prendre")),
     Case("xyzzy", "xyzzy", ("I do not know this command",), ("Je ne connais pas cette commande",)),
 )
 

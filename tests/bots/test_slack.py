@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 
+from bots.commands import run
 from bots.slack.app import SlackBot
+from bots.terminal.render import render
+from server.model.actor import Actor
 from server.settings import Settings
 from server.store.inbox import Inbox
 from tests.bots.conftest import served
@@ -123,6 +129,7 @@ async def test_a_repeated_request_is_answered_and_worked_once(
     assert len(slack.heard["U0ANA"]) == 1
 
 
+ADMIN = Actor(id="u-root", name="Root", roles=("admin",))
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -234,31 +241,26 @@ async def test_a_request_is_acknowledged_while_slack_itself_hangs(
 async def test_what_was_acknowledged_is_answered_before_the_bot_stops(
     desk: Desk, slack: SlackEmulator, settings: Settings
 ) -> None:
-    bot = await signed_in(desk, slack, settings)
-    async with served(desk, bot) as slack.app_url:
-        slack.fails("users.info", Fault("hang", 0.5))
-        await slack.user("U1").says("/relance whoami")
-    assert not slack.heard.get("U1")
-    await bot.stop()
+    async with working(desk, settings) as bot:
+        async with served(desk, bot) as slack.app_url:
+            slack.fails("users.info", Fault("hang", 0.5))
+            await slack.user("U1").says("/relance whoami")
+        assert not slack.heard.get("U1")
     await slack.user("U1").hears("I do not know you yet", within=0.1)
 
 
 async def test_what_a_killed_process_had_acknowledged_is_answered_by_another(
     desk: Desk, slack: SlackEmulator, settings: Settings
 ) -> None:
-    inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
-    bot = await signed_in(desk, slack, settings)
-    async with served(desk, bot) as slack.app_url:
-        slack.fails("users.info", Fault("hang", 30))
-        await slack.user("U1").says("/relance whoami")
-    await bot._tasks.finish(0)  # the process is killed
-    slack.heals()
+    async with working(desk, settings) as bot:
+        async with served(desk, bot) as slack.app_url:
+            slack.fails("users.info", Fault("hang", 30))
+            await slack.user("U1").says("/relance whoami")
+        await bot._tasks.finish(0)  # the process is killed
     desk.clock.advance(seconds=61)
-    other = await signed_in(desk, slack, settings)
-    await slack.user("U1").hears("I do not know you yet")
-    await other.stop()
-    await bot.stop()
-    assert await inbox.left(older_than=0) == []
+    async with working(desk, settings):
+        await slack.user("U1").hears("I do not know you yet")
+    assert await Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack").left(older_than=0) == []
 
 
 @pytest.mark.parametrize("field", ["slack_bot_token", "slack_signing_secret"])
@@ -277,13 +279,16 @@ async def test_a_bot_that_is_not_set_up_is_off_and_stops_nothing(
 
 async def test_a_wrong_token_is_told_and_tried_again(desk: Desk, slack: SlackEmulator, settings: Settings) -> None:
     slack.token = "xoxb-another"
-    inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
-    bot = SlackBot(desk.services, settings, inbox=inbox, clock=desk.clock, retry=0.05)
-    await bot.start()
-    await eventually(lambda: bot.state == "invalid_auth", "reason")
-    slack.token = settings.slack_bot_token
-    await eventually(lambda: bot.state == "ok", "signed-in bot")
-    await bot.stop()
+    async with working(desk, settings, retry=0.05, until="invalid_auth") as bot:
+        desk.bots["slack"] = bot
+        status = render(await run(desk.services, ADMIN, "status"))
+        assert "Relance runs" in status
+        assert "invalid_auth" in status
+        async with served(desk, bot) as url, aiohttp.ClientSession() as http:
+            answer = await http.get(url.replace("/slack", "/ready"))
+            assert (answer.status, (await answer.json())["bots"]) == (200, {"slack": "invalid_auth"})
+        slack.token = settings.slack_bot_token
+        await eventually(lambda: bot.state == "ok", "signed-in bot")
 
 
 async def test_redis_out_of_reach_asks_slack_to_come_back(
@@ -292,17 +297,22 @@ async def test_redis_out_of_reach_asks_slack_to_come_back(
     from redis.asyncio import Redis
 
     nowhere = Redis.from_url("redis://127.0.0.1:1")
-    bot = await signed_in(desk, slack, settings)
-    bot._inbox = Inbox(nowhere, desk.store.seal, desk.clock, "slack")
-    async with served(desk, bot) as slack.app_url:
+    inbox = Inbox(nowhere, desk.store.seal, desk.clock, "slack")
+    async with working(desk, settings, inbox=inbox) as bot, served(desk, bot) as slack.app_url:
         assert (await slack.user("U1").sends(slack.user("U1").command("/relance whoami"))).status == 503
-    await bot.stop()
     await nowhere.aclose()
 
 
-async def signed_in(desk: Desk, slack: SlackEmulator, settings: Settings) -> SlackBot:
-    inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
-    bot = SlackBot(desk.services, settings, inbox=inbox, clock=desk.clock)
+@asynccontextmanager
+async def working(
+    desk: Desk, settings: Settings, *, inbox: Inbox | None = None, retry: float = 60, until: str = "ok"
+) -> AsyncIterator[SlackBot]:
+    """A bot that has been started and has this state; it stops at the end."""
+    inbox = inbox or Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
+    bot = SlackBot(desk.services, settings, inbox=inbox, clock=desk.clock, retry=retry)
     await bot.start()
-    await eventually(lambda: bot.state == "ok", "signed-in bot")
-    return bot
+    try:
+        await eventually(lambda: bot.state == until, until)
+        yield bot
+    finally:
+        await bot.stop()

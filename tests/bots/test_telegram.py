@@ -187,7 +187,6 @@ async def test_redis_out_of_reach_asks_telegram_to_come_back(
 async def test_telegram_out_of_reach_at_the_start_is_told_and_tried_again(
     desk: Desk, telegram: TelegramEmulator, settings: Settings
 ) -> None:
-    telegram.fails("getMe", Fault("busy", 1))
     telegram.token = "1:another"
     bot = bot_of(desk, settings, retry=0.05)
     await bot.start()
