@@ -10,6 +10,7 @@ from rules.contact import Alert, Contact, Event, Millis
 from rules.decision import Decision
 from rules.entry import Absorbed, Entry
 from rules.rulebook import Rulebook
+from rules.score import highest_score
 from server.engine.owned import Owned
 from server.store import keys
 from server.store.alerts import alert_id
@@ -36,7 +37,9 @@ class _Before(msgspec.Struct, frozen=True):
 class Batch:
     """Collects what entries and moments change; `commit` is all of it, as commands of one Lua call."""
 
-    def __init__(self, owned: Owned, seal: Sealer, partitions: int, now: Callable[[], Millis]) -> None:
+    def __init__(self, owned: Owned, seal: Sealer, partitions: int, now: Callable[[], Millis], timezone: str) -> None:
+        self._timezone = timezone
+        self._bounds: dict[str, int] = {}
         self._owned = owned
         self._seal = seal
         self._partitions = partitions
@@ -82,6 +85,7 @@ class Batch:
             return
         partition = self._owned.partition
         self._changed[contact.id] = contact
+        self._bounds[contact.id] = highest_score(contact, book, self._now(), self._timezone)
         if decision.spill:
             self.spilled.setdefault(contact.id, []).extend(decision.spill)
             self._command("RPUSH", keys.history(partition, contact.id), self._seal.encode("history", decision.spill))
@@ -161,14 +165,15 @@ class Batch:
             commands.append(["ZADD", keys.contacts(partition), 0, contact.id])
         if contact.changes_at != before.changes_at:
             commands.append(_timer(partition, contact.id, contact.changes_at))
-        moved = contact.tenths != before.tenths
+        bound = self._bounds[contact.id]
+        moved = contact.tenths != before.tenths or bound != contact.tenths
         for known, present, key in (
             (before.segments, contact.segments, keys.segment),
             (before.lists, contact.lists, keys.list_index),
         ):
             for name in present:
                 if moved or name not in known:
-                    commands.append(["ZADD", key(partition, name), contact.tenths, contact.id])
+                    commands.append(["ZADD", key(partition, name), bound, contact.id])
             for name in known:
                 if name not in present:
                     commands.append(["ZREM", key(partition, name), contact.id])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import structlog
-from rules.decide import advance, bring_up_to_date, decide
 
 from rules.contact import Contact, Event, Millis
+from rules.decide import advance, bring_up_to_date, decide, needs_past
 from rules.entry import Absorbed, Entry, Joined
 from rules.rulebook import Rulebook
 from server.engine.batch import Batch
@@ -15,7 +15,7 @@ from server.engine.owned import Owned
 from server.store.codec import SealError
 from server.store.partition import Line
 
-__all__ = ["Decider", "Poison"]
+__all__ = ["Decider", "PastWanted", "Poison"]
 
 _log = structlog.get_logger(__name__)
 
@@ -29,6 +29,14 @@ class Poison(Exception):
         super().__init__(reason)
         self.entry_id = entry_id
         self.reason = reason
+
+
+class PastWanted(Exception):
+    """A decision needs the stored chunks of a contact: the batch starts again with them."""
+
+    def __init__(self, contact: str) -> None:
+        super().__init__(contact)
+        self.contact = contact
 
 
 class Decider:
@@ -54,6 +62,8 @@ class Decider:
                 continue
             try:
                 self._entry(batch, line, line.entry, contact)
+            except PastWanted:
+                raise
             except Exception as error:
                 # Its text may hold personal values: the type and the place are all that is told.
                 _log.error("entry set aside", entry=line.id, error=type(error).__name__, **_place(error))
@@ -64,18 +74,25 @@ class Decider:
         if contact is None:
             contact = Contact(id=line.contact, created=self._now, version=self._book.version)
         batch.touch(contact, stored)
-        past = self._past.get(contact.id, [])
+        past = self._needed_past(batch, contact, entry)
         decision = decide(contact, entry, self._book, self._now, entry_id=line.id, timezone=self._timezone, past=past)
         if decision.forward:
             batch.forward(contact, line.id, entry)
         elif decision.snapshot is not None:
             assert isinstance(entry, Joined)
-            chunks = [*past, *batch.spilled.get(contact.id, [])]
-            absorbed = Absorbed(time=self._now, merge=entry.merge, snapshot=decision.snapshot, past=chunks)
+            absorbed = Absorbed(time=self._now, merge=entry.merge, snapshot=decision.snapshot, past=past)
             batch.send_snapshot(contact, line.id, absorbed)
         if stored or decision.changed:
             self._owned.contacts[contact.id] = contact
         batch.add(contact, decision, self._book)
+
+    def _needed_past(self, batch: Batch, contact: Contact, entry: Entry) -> list[Event]:
+        """The events of a contact's chunks, where a decision needs them: those stored and those of this batch."""
+        if not (needs_past(contact, self._book, entry) or (contact.chunks and isinstance(entry, Joined))):
+            return []
+        if contact.id not in self._past:
+            raise PastWanted(contact.id)
+        return [*self._past[contact.id], *batch.spilled.get(contact.id, [])]
 
     def moments(self, batch: Batch, contacts: Sequence[Contact]) -> None:
         """Let time come to contacts whose moment it is."""

@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import TypeAlias
 
 import structlog
-from rules.decide import needs_past
 
 from rules.contact import Contact, Event
+from rules.decide import needs_past
 from rules.entry import Joined
 from rules.rulebook import Rulebook
 from server.engine.batch import Batch
-from server.engine.deciding import Decider, Poison
+from server.engine.deciding import Decider, PastWanted, Poison
 from server.engine.leases import Leases
 from server.engine.owned import Owned
 from server.engine.transfers import Transfers
@@ -198,26 +198,30 @@ class Engine:
         ]
         past = await self._partitions.load_past(list(dict.fromkeys(wanted)))
         for own, lines in group:
-            skip: dict[str, str] = {}
-            while True:
-                batch = self._batch(own)
-                decider = self._decider(own, book, past)
-                try:
-                    decider.entries(batch, lines, self._unreadable, skip)
-                    break
-                except Poison as poison:
-                    skip[poison.entry_id] = poison.reason
-                    for line in lines:
-                        own.contacts.pop(line.contact, None)
-                    await self._fetch([(own, line.contact) for line in lines])
-            batches.append((own, batch))
+            batches.append((own, await self._decide(own, lines, book, past)))
             self.applied += len(lines)
         return batches
+
+    async def _decide(self, own: Owned, lines: Sequence[Line], book: Rulebook, past: dict[str, list[Event]]) -> Batch:
+        """Decide the entries of one partition; begin again where one wants more of the past or cannot be applied."""
+        skip: dict[str, str] = {}
+        while True:
+            batch = self._batch(own)
+            try:
+                self._decider(own, book, past).entries(batch, lines, self._unreadable, skip)
+                return batch
+            except PastWanted as wanted:
+                past.update(await self._partitions.load_past([(own.partition, wanted.contact)]))
+            except Poison as poison:
+                skip[poison.entry_id] = poison.reason
+            for line in lines:
+                own.contacts.pop(line.contact, None)
+            await self._fetch([(own, line.contact) for line in lines])
 
     def _wants_past(self, contact: Contact | None, line: Line, book: Rulebook) -> bool:
         if contact is None or not contact.chunks:
             return False
-        return isinstance(line.entry, Joined) or needs_past(contact, book)
+        return isinstance(line.entry, Joined) or needs_past(contact, book, line.entry)
 
     async def _fetch(self, wanted: Iterable[tuple[Owned, str]]) -> None:
         """Have these contacts decoded in their partitions' memory, where they exist."""
@@ -233,7 +237,7 @@ class Engine:
     _unreadable: dict[str, Contact | SealError | None] = {}  # noqa: RUF012 - replaced, never changed
 
     def _batch(self, own: Owned) -> Batch:
-        return Batch(own, self._partitions.seal, self._partitions.count, self._clock.now)
+        return Batch(own, self._partitions.seal, self._partitions.count, self._clock.now, self._timezone)
 
     def _decider(self, own: Owned, book: Rulebook, past: dict[str, list[Event]]) -> Decider:
         return Decider(own, book, self._clock.now(), self._timezone, past)

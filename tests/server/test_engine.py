@@ -205,3 +205,19 @@ async def test_alert_ids_are_told_apart_as_typed(store: Store) -> None:
         assert again is not None
         assert again.contact == alert.contact
     assert await store.alerts.load("no such") is None
+
+
+async def test_an_event_that_comes_late_within_one_batch_scores_as_if_it_had_come_in_time(store: Store) -> None:
+    """More events than the tail keeps, a late one last: the daily cap must look back into the stored chunks."""
+    await publish(store, 'score visit: +10 on "Page Viewed" at most 2 per day\n')
+    engine = engine_on(store)
+    now = store.clock.now()
+    times = [now - 3_600_000 + n * 10_000 for n in range(120)]
+    entries = [event(store, "Page Viewed", f"m{n}", time=time) for n, time in enumerate(times)]
+    late = event(store, "Page Viewed", "late", time=now - 3_900_000)
+    await store.log.append([("a1", entry) for entry in (*entries, late)])
+    await drain(store, engine)
+    contact = await load(store, "a1")
+    assert contact.score == 20
+    assert contact.hits["visit"][0] == now - 3_900_000
+    assert len(await store.contacts.history(contact)) == 121
