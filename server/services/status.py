@@ -17,6 +17,7 @@ from server.store.store import Store
 __all__ = ["HasState", "Snapshot", "Status"]
 
 _EVERY = 5.0  # seconds between two words about the bots
+_SOON = 0.2  # while one of them still signs in
 
 
 class HasState(Protocol):
@@ -65,4 +66,4 @@ class Status:
             states = {platform: bot.state for platform, bot in (self._bots or {}).items()}
             with contextlib.suppress(Unavailable):
                 await save_bots(self._store.redis, states)
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_SOON if "starting" in states.values() else _EVERY)
