@@ -91,5 +91,6 @@ def test_every_metric_that_the_readme_names_is_there() -> None:
 
 
 def test_the_rulebook_in_the_readme_is_one_that_can_be_published() -> None:
-    text = next(block for block in re.findall(r"```\n(.*?)```", README, re.S) if block.startswith("attribute "))
-    assert check(text).ok
+    found = re.search(r"^```\n(attribute .*?)^```$", README, re.S | re.M)
+    assert found is not None
+    assert check(found.group(1)).ok
