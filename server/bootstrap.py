@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
 from redis.asyncio import Redis
 
 from server.channels.absent import Absent
@@ -38,6 +39,9 @@ from server.worker.queue import Queue
 
 __all__ = ["Bot", "NotRunning", "Relance", "Services", "build_services", "open_redis", "open_relance", "redis_url"]
 
+log = structlog.get_logger(__name__)
+
+_SAY_EVERY = 5  # seconds between two words about a Redis that does not answer yet
 _ANSWER_SECONDS = 10  # longer than any blocking read; a Redis that is silent for longer counts as out of reach
 
 
@@ -108,13 +112,18 @@ def open_redis(url: str) -> Redis:
 
 @asynccontextmanager
 async def open_relance(
-    settings: Settings, *, clock: Clock | None = None, chat: bool = False, patience: float = 0
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    chat: bool = False,
+    patience: float = 0,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Relance]:
     """Open the installation that the settings describe; close what was opened at the end.
 
     With `chat` the bots of Slack and Telegram are made, not started, and cards can be delivered. `patience` is for
-    how many seconds a Redis that starts is waited for. Raises DataDirError, NotRunning, `SealError` (another secret
-    key), `Unavailable`.
+    how many seconds a Redis that starts is waited for, unless `stop` is set meanwhile. Raises DataDirError, NotRunning,
+    `SealError` (another secret key), `Unavailable`.
     """
     clock = clock or SystemClock()
     url = redis_url(settings, wait=patience > 0)
@@ -122,7 +131,7 @@ async def open_relance(
     queue = Queue.open(settings.queue_redis_url or url)
     bots: dict[str, Bot] = {}
     try:
-        store = await _open_store(redis, settings, clock, patience)
+        store = await _open_store(redis, settings, clock, patience, stop)
         feed = TerminalFeed(store.redis, store.seal)
         channels: dict[str, CardChannel] = {}
         services = build_services(store, clock, settings.timezone, channels, bots if chat else None)
@@ -137,16 +146,23 @@ async def open_relance(
         await redis.aclose()
 
 
-async def _open_store(redis: Redis, settings: Settings, clock: Clock, patience: float) -> Store:
+async def _open_store(
+    redis: Redis, settings: Settings, clock: Clock, patience: float, stop: asyncio.Event | None
+) -> Store:
     secret = settings.secret_key or secret_key(settings.data_dir, make=bool(settings.redis_url))
-    deadline = time.monotonic() + patience
+    began = time.monotonic()
+    told = began
     while True:
         try:
             return await Store.open(redis, secret=secret.encode(), clock=clock, partitions=settings.partitions)
-        except Unavailable:
-            if time.monotonic() >= deadline:
+        except Unavailable as error:
+            now = time.monotonic()
+            if now >= began + patience or (stop is not None and stop.is_set()):
                 raise
-            await asyncio.sleep(0.05)
+            if now > told + _SAY_EVERY:
+                log.warning("waiting for Redis", reason=error.fields.get("reason", ""), seconds=round(now - began))
+                told = now
+            await asyncio.sleep(0.02)
 
 
 def _bots(services: Services, settings: Settings, store: Store, clock: Clock) -> dict[str, Bot]:

@@ -43,9 +43,14 @@ class EmbeddedRedis:
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start the server and return as soon as it takes commands, its data loaded.
+        """Start the server and return as soon as it takes commands, its data loaded. Raises EmbeddedError."""
+        await self.spawn()
+        await self.until_loaded()
 
-        An orphan that a crash left behind on this directory is ended first. Raises EmbeddedError.
+    async def spawn(self) -> None:
+        """Start the server's process; an orphan that a crash left behind on this directory is ended first.
+
+        Raises EmbeddedError.
         """
         binary = find_redis_server()
         private_directory(self.directory)
@@ -65,7 +70,6 @@ class EmbeddedRedis:
             )
         finally:
             os.close(lock)
-        await self._wait_until_loaded()
 
     async def stop(self) -> None:
         """Let the server write what it has and end; kill it when it does not within 30 seconds."""
@@ -95,8 +99,8 @@ class EmbeddedRedis:
         }
         return [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
-    async def _wait_until_loaded(self) -> None:
-        """Ask until the answer is PONG: no limit of time, as loading takes what the data take."""
+    async def until_loaded(self) -> None:
+        """Ask until the answer is PONG: no limit of time, as loading takes what the data take. Raises EmbeddedError."""
         client = Redis(unix_socket_path=str(self.socket))
         pause = 0.005
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["engine", "server", "worker"]
 
-_PATIENCE = 60.0  # seconds in which Redis may start; then the process ends, and its supervisor tries again
+_PATIENCE = 600.0  # seconds in which Redis may start; then the process ends, and its supervisor tries again
 _DRAIN = 10  # seconds in which requests may end
 
 
@@ -29,7 +29,7 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
 
     from server.app import create_app
 
-    async with open_relance(settings, chat=True, patience=_PATIENCE) as relance:
+    async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance:
         app = create_app(relance.services, bots=relance.bots, public_url=settings.url, lifespan=[_chatting(relance)])
         config = uvicorn.Config(
             app,
@@ -56,7 +56,7 @@ async def engine(settings: Settings, stop: asyncio.Event) -> None:
     """Apply what the logs hold."""
     from server.engine.main import run_engine
 
-    async with open_relance(settings, patience=_PATIENCE) as relance:
+    async with open_relance(settings, patience=_PATIENCE, stop=stop) as relance:
         await run_engine(
             relance.store,
             relance.services.rulebooks,
@@ -71,7 +71,7 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
     """Deliver what is due."""
     from server.worker.worker import Worker
 
-    async with open_relance(settings, chat=True, patience=_PATIENCE) as relance:
+    async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance:
         await Worker(relance.queue, relance.services.deliveries).serve(stop)
 
 

@@ -87,7 +87,7 @@ class Supervisor:
     ) -> None:
         """Run everything until `stop` is set.
 
-        `prepare` is called when Redis answers, `ready` when that is done and `/ready` answers 200. Raises
+        `prepare` is called when Redis has loaded its data, `ready` when that is done and `/ready` answers 200. Raises
         DataDirError, EmbeddedError, SettingsError where this installation cannot start or go on.
         """
         lock = lock_data(self._settings.data_dir)
@@ -96,7 +96,7 @@ class Supervisor:
             if not self._settings.secret_key:
                 secret_key(self._settings.data_dir)
             if self._redis is not None:
-                await self._redis.start()
+                await self._redis.spawn()
             await self._run_children(stop, prepare, ready)
         finally:
             if self._redis is not None:
@@ -106,15 +106,21 @@ class Supervisor:
     async def _run_children(
         self, stop: asyncio.Event, prepare: Callable[[], Awaitable[None]], ready: Callable[[], Awaitable[None]]
     ) -> None:
+        loaded = asyncio.Event()
+
         async def begin() -> None:
+            await loaded.wait()
             await asyncio.gather(prepare(), self._until_ready())
             await ready()
             await stop.wait()
 
+        # The children start while Redis loads: they import what they need, and wait for it.
         keepers = [asyncio.create_task(child.keep_alive()) for child in self._children]
         watchers = [asyncio.create_task(begin()), asyncio.create_task(_wait(stop))]
-        if self._redis is not None:
-            watchers.append(asyncio.create_task(self._keep_redis()))
+        if self._redis is None:
+            loaded.set()
+        else:
+            watchers.append(asyncio.create_task(self._keep_redis(self._redis, loaded)))
         try:
             done, _ = await asyncio.wait([*watchers, *keepers], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -125,12 +131,14 @@ class Supervisor:
                 await child.stop()
             await _cancel(watchers)
 
-    async def _keep_redis(self) -> None:
-        """Start the redis-server again whenever it ends by itself."""
-        while self._redis is not None and self._redis.process is not None:
-            status = await self._redis.process.wait()
+    async def _keep_redis(self, redis: EmbeddedRedis, loaded: asyncio.Event) -> None:
+        """Say when the redis-server has loaded its data, and start it again whenever it ends by itself."""
+        await redis.until_loaded()
+        loaded.set()
+        while redis.process is not None:
+            status = await redis.process.wait()
             log.warning("redis-server ended; it is started again", status=status)
-            await self._redis.start()
+            await redis.start()
 
     async def _until_ready(self) -> None:
         host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host  # noqa: S104
