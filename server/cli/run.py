@@ -62,6 +62,7 @@ async def _prepare(known: Settings, key: str) -> str:
     async with open_relance(known, patience=10) as relance:
         if not await relance.services.rulebooks.versions(1):
             await _publish_sample(relance)
+            await _until_in_force(relance)
         if key and await relance.services.sources.authenticate(key) is not None:
             return key
         return await _add_source(relance)
@@ -73,6 +74,15 @@ async def _publish_sample(relance: Relance) -> None:
         await relance.services.rulebooks.publish(operator(), sample.read_text(), base=0, comment="the sample rulebook")
     except Conflict:  # somebody was first, which is as good
         log.info("a rulebook was published meanwhile")
+
+
+async def _until_in_force(relance: Relance) -> None:
+    """Wait until engines decide by the published rulebook, so that the first event raises its alert."""
+    for _ in range(600):  # half a minute at most
+        seen = await relance.services.status.snapshot()
+        if seen.figures is not None and seen.ready and not seen.figures.recomputing:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _add_source(relance: Relance) -> str:
