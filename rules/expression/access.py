@@ -20,14 +20,14 @@ _READ = {"contact": "attributes", "event": "event_properties", "entry": "entry_p
 
 def _is_free(kind: Any) -> bool:
     """Whether rule-engine leaves a value of this declared type unchecked."""
-    return kind == DataType.UNDEFINED or DataType.is_type(DataType.NULLABLE.unwrap(kind), DataType.OBJECT)
+    return bool(kind == DataType.UNDEFINED or DataType.is_type(DataType.NULLABLE.unwrap(kind), DataType.OBJECT))
 
 
 def symbol(compiler: Compiler, node: Any) -> Code:
     if node.scope:
         if node.name == "re_groups":
             compiler.uses_groups = True
-            return Code("groups[0]")
+            return Code(f"typed(groups[0], {compiler.constant(node.result_type, 'T')}, 're_groups')")
         return Code(compiler.constant(BUILTINS[node.name], "B"))
     if node.name in compiler.variables:
         name = f"{node.name}_"
@@ -52,6 +52,13 @@ def _checked(compiler: Compiler, name: str, kind: Any, symbol: str) -> Code:
     return Code(f"({name} if type({name}) is {python} else {slow})" if python else slow)
 
 
+def is_named(compiler: Compiler, node: Any, kind: Any) -> bool:
+    """Whether a node is the name of a fact of this declared type."""
+    if not isinstance(node, ast.SymbolExpression) or node.scope or node.name in compiler.variables:
+        return False
+    return bool(DataType.NULLABLE.unwrap(node.result_type) == kind)
+
+
 def attribute(compiler: Compiler, node: Any) -> Code:
     target, name = node.object, node.name
     if isinstance(target, ast.SymbolExpression) and not target.scope and target.name not in compiler.variables:
@@ -66,6 +73,12 @@ def attribute(compiler: Compiler, node: Any) -> Code:
         return Code(f"(len({again}) if type({first}) in SIZED else measured({again}))", "raw")
     if name in _DIRECT and not node.safe:
         kind, written, shape = _DIRECT[name]
+        if kind == "datetime" and is_named(compiler, target, DataType.DATETIME):
+            root = compiler.root(target.name)
+            slow = f"attribute({owner.text}, {name!r})"
+            return Code(
+                f"({root}.{written} if type({root}) is datetime and {root}.tzinfo is not None else {slow})", shape
+            )
         first, again = compiler.held(owner)
         return Code(f"({again}.{written} if type({first}) is {kind} else attribute({again}, {name!r}))", shape)
     helper = "attribute_safe" if node.safe else "attribute"

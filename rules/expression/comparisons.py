@@ -12,6 +12,7 @@ What is left are values that Python would compare and rule-engine refuses: boole
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -97,6 +98,15 @@ def ordering(compiler: Compiler, node: Any) -> Code:
     return _ordered(compiler, left, right, kind)
 
 
+_NO_BOOLEAN: dict[str, Callable[[int | float], bool]] = {
+    "ge": lambda number: number > 1,
+    "gt": lambda number: number >= 1,
+    "le": lambda number: number < 0,
+    "lt": lambda number: number <= 0,
+}
+"""Whether no boolean, being 0 or 1 to Python, compares as true with the number."""
+
+
 def _ordered_number(compiler: Compiler, node: Any, exact: Decimal, kind: str) -> Code | None:
     number = short(exact)
     code = compiler.value(node)
@@ -113,7 +123,7 @@ def _ordered_number(compiler: Compiler, node: Any, exact: Decimal, kind: str) ->
     if code.shape == "whole":
         return Code(f"({code.text} {sign} {short_text})", "yes/no")
     first, again = compiler.held(code)
-    if isinstance(number, int) and (number > 1 if kind == "ge" else number >= 1 and kind == "gt"):
+    if Decimal(number) == exact and _NO_BOOLEAN[kind](number):
         # true only of real numbers; where it is false, the value may be a boolean or NaN
         odd = f"({again} != {again} or {again} is True or {again} is False)"
         return Code(
@@ -140,7 +150,15 @@ def _ordered(compiler: Compiler, left: Any, right: Any, kind: str) -> Code:
         zoned = [name for name, code in ((again, one), (twice, other)) if code.shape == "raw"]
         aware = "".join(f" and {name}.tzinfo is not None" for name in zoned)
         return Code(f"({again} {sign} {twice} if {same} is datetime{aware} else {slow})", "yes/no")
-    return Code(f"({again} {sign} {twice} if {same} and type({again}) in PLAIN else {slow})", "yes/no")
+    plain = f"{again} {sign} {twice} if {same} and type({again}) in PLAIN else"
+    if one.shape == other.shape == "raw" and DataType.FLOAT in (left.result_type, right.result_type):
+        # an int that a float can hold compares with a float as their Decimals do, and so do two floats
+        numbers = " and ".join(_NUMBER.format(*names, _LARGEST) for names in ((first, again), (second, twice)))
+        return Code(f"({again} {sign} {twice} if {numbers} else {plain} {slow})", "yes/no")
+    return Code(f"({plain} {slow})", "yes/no")
+
+
+_NUMBER = "(type({0}) is float and {1} == {1} or type({1}) is int and -{2} < {1} < {2})"
 
 
 def membership(compiler: Compiler, node: Any) -> Code:

@@ -13,7 +13,7 @@ from rule_engine import errors
 from rules.errors import EvaluationError, SyntaxProblem
 from rules.expression.access import HANDLERS as ACCESS
 from rules.expression.comparisons import HANDLERS as COMPARISONS
-from rules.expression.compiler import Compiler
+from rules.expression.compiler import Compiler, coerced
 from rules.expression.diagnosis import of_unbuildable, of_unparsable, of_unreadable
 from rules.expression.drafts import Draft, Unbuildable, Unparsable, parse
 from rules.expression.limits import check_built, check_draft, check_text
@@ -144,7 +144,7 @@ def _built(text: str, draft: Draft) -> Any:
 def function_of(node: Any) -> tuple[Callable[[Mapping[str, Any]], Any], str, Compiler]:
     """The function of a built node, its source, and the compiler that knows what it reads."""
     compiler = Compiler(ACCESS | COMPARISONS | OPERATORS)
-    source = _source(compiler, compiler.solid(node).text)
+    source = _source(compiler, _result(compiler, node))
     space: dict[str, Any] = {**NAMESPACE, **compiler.constants}
     exec(compile(source, f"<expression {next(_numbers)}>", "exec"), space)  # noqa: S102  made by Compiler alone
     return space["expression"], source, compiler
@@ -154,6 +154,15 @@ def _compiled(text: str, draft: Draft, node: Any, *, typed: bool) -> Expression:
     run, source, compiler = function_of(node)
     moments = find_moments(text, draft, node, typed=typed, function_of=lambda part: function_of(part)[0])
     return Expression(text, source, run, compiler.reads.build(), moments)
+
+
+def _result(compiler: Compiler, node: Any) -> str:
+    """The value of the whole, coerced; yes/no needs no call for it."""
+    code = compiler.value(node)
+    if code.shape != "raw":
+        return coerced(code).text
+    first, again = compiler.held(code)
+    return f"({again} if type({first}) is bool else coerce({again}))"
 
 
 def _source(compiler: Compiler, body: str) -> str:

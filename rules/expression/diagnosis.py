@@ -9,8 +9,9 @@ from rule_engine import DataType, ast, errors
 from rules.errors import SyntaxProblem
 from rules.expression.drafts import Draft, Unbuildable, Unparsable
 from rules.expression.intrinsics import FORMS, Misused
-from rules.expression.problems import Span, nearest, problem_at
+from rules.expression.problems import Span, problem_at
 from rules.expression.regex import BadPattern
+from rules.near import nearest
 
 __all__ = ["of_unbuildable", "of_unparsable", "of_unreadable"]
 
@@ -115,8 +116,7 @@ def _unknown_name(text: str, draft: Draft, error: errors.SymbolResolutionError) 
     name = error.symbol_name
     if name in FORMS:
         return _problem(text, draft.focus, f"{name} is a function", "function", expected=(FORMS[name],))
-    suggestion = error.suggestion or nearest(name, FORMS)
-    return _problem(text, draft.focus, f"unknown name {name}", "unknown name", suggestion=suggestion)
+    return _problem(text, draft.focus, f"unknown name {name}", "unknown name", suggestion=error.suggestion)
 
 
 def _unknown_attribute(text: str, draft: Draft, error: errors.AttributeResolutionError) -> SyntaxProblem:

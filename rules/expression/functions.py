@@ -5,6 +5,7 @@ Only a `Function` can be called. Whatever else is callable and is found in the f
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -14,11 +15,9 @@ from rule_engine import DataType
 from rule_engine.parser.utilities import parse_datetime, parse_float, parse_timedelta
 
 from rules.errors import EvaluationError
-from rules.expression.values import coerce, is_whole, mismatch
+from rules.expression.values import coerce, is_whole
 
 __all__ = ["BUILTINS", "REFUSED_BUILTINS", "Function", "call"]
-
-import datetime
 
 
 class Function:
@@ -49,14 +48,15 @@ def _map(function: Any, values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _parse_datetime(text: str) -> datetime.datetime:
-    return parse_datetime(text, datetime.UTC)
+    moment: datetime.datetime = parse_datetime(text, datetime.UTC)
+    return moment
 
 
 def _split(text: str, separator: str | None = None, most: Any = None) -> tuple[str, ...]:
     if most is None:
         return tuple(text.split(sep=separator))
     if not (is_whole(most) and most >= 0):
-        mismatch(most)
+        raise EvaluationError("function", "split")
     return tuple(text.split(sep=separator, maxsplit=int(most)))
 
 

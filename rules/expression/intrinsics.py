@@ -52,10 +52,8 @@ class Misused(Exception):
         self.argument = argument
 
 
-class Intrinsic(ExpressionBase):
+class Intrinsic(ExpressionBase):  # type: ignore[misc]  # rule-engine is not typed
     """A call of a rulebook's function. Never folded: it depends on the contact."""
-
-    __slots__ = ("arguments", "name", "result_type", "use")
 
     def __init__(self, context: Any, name: str, arguments: tuple[Any, ...]) -> None:
         self.context = context

@@ -15,8 +15,9 @@ from rules.expression.drafts import Draft
 from rules.expression.functions import BUILTINS, REFUSED_BUILTINS
 from rules.expression.intrinsics import FORMS, Intrinsic
 from rules.expression.patterns import Matching
-from rules.expression.problems import nearest, problem_at, refusal
+from rules.expression.problems import problem_at, refusal
 from rules.expression.schema import is_occurrence
+from rules.near import nearest
 
 __all__ = ["DEEPEST", "LONGEST", "MOST_NODES", "check_built", "check_draft", "check_text"]
 

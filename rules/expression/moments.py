@@ -225,7 +225,7 @@ def _window(use: FunctionUse) -> Source:
 
 def _next_day(then: Callable[[Facts], Any], facts: Facts, now: datetime.datetime) -> datetime.datetime | None:
     try:
-        moment = then(facts)
+        moment: datetime.datetime = then(facts)
         return now + _DAY - (now - moment) % _DAY
     except Exception:
         return None
@@ -240,7 +240,7 @@ def _meeting(
 ) -> datetime.datetime | None:
     """When two values meet of which the difference grows by `direction` with the clock."""
     try:
-        apart = (first(facts) - second(facts)) * -direction
+        apart: datetime.timedelta = (first(facts) - second(facts)) * -direction
         if apart > datetime.timedelta():
             return now + apart
         return now + _TICK if not apart else None

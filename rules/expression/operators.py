@@ -7,7 +7,8 @@ from typing import Any
 
 from rule_engine import DataType, ast
 
-from rules.expression.compiler import Code, Compiler, Handler
+from rules.expression.access import is_named
+from rules.expression.compiler import Code, Compiler, Handler, coerced
 from rules.expression.intrinsics import Intrinsic
 
 __all__ = ["HANDLERS"]
@@ -53,10 +54,12 @@ def subtract(compiler: Compiler, node: Any) -> Code:
 
 def _sum(compiler: Compiler, node: Any, sign: str, function: str) -> Code:
     left, right = compiler.solid(node.left), compiler.solid(node.right)
-    if right.shape == "span" and DataType.NULLABLE.unwrap(node.left.result_type) == DataType.DATETIME:
-        first, again = compiler.held(left)
-        slow = f"{function}({again}, {right.text})"
-        return Code(f"({again} {sign} {right.text} if type({first}) is datetime else {slow})")
+    if right.shape == "span" and is_named(compiler, node.left, DataType.DATETIME):
+        name = compiler.root(node.left.name)
+        slow = f"{function}({left.text}, {right.text})"
+        return Code(
+            f"({name} {sign} {right.text} if type({name}) is datetime and {name}.tzinfo is not None else {slow})"
+        )
     return Code(f"{function}({left.text}, {right.text})")
 
 
@@ -72,17 +75,24 @@ def bitwise(compiler: Compiler, node: Any) -> Code:
 
 
 def coalesce(compiler: Compiler, node: Any) -> Code:
-    left = compiler.solid(node.left)
-    if left.shape != "any":  # certainly not null
+    left = compiler.value(node.left)
+    if left.shape not in ("any", "raw"):  # certainly not null
         return left
     first, again = compiler.held(left)
-    return Code(f"({again} if {first} is not None else {compiler.solid(node.right).text})")
+    right = compiler.value(node.right)
+    return _either(f"{first} is not None", Code(again, left.shape), right)
 
 
 def ternary(compiler: Compiler, node: Any) -> Code:
-    yes, no = compiler.solid(node.case_true), compiler.solid(node.case_false)
-    condition = compiler.value(node.condition).text
-    return Code(f"({yes.text} if {condition} else {no.text})", yes.shape if yes.shape == no.shape else "any")
+    return _either(compiler.value(node.condition).text, compiler.value(node.case_true), compiler.value(node.case_false))
+
+
+def _either(condition: str, yes: Code, no: Code) -> Code:
+    """One of two values; it is raw where one of them is."""
+    if yes.shape == no.shape:
+        return Code(f"({yes.text} if {condition} else {no.text})", yes.shape)
+    yes, no = (coerced(code) if code.shape == "whole" else code for code in (yes, no))
+    return Code(f"({yes.text} if {condition} else {no.text})", "raw" if "raw" in (yes.shape, no.shape) else "any")
 
 
 def comprehension(compiler: Compiler, node: Any) -> Code:

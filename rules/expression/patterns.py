@@ -13,7 +13,7 @@ from rules.expression.values import coerce, mismatch
 __all__ = ["Matching", "matches"]
 
 
-class Matching(ast.FuzzyComparisonExpression):
+class Matching(ast.FuzzyComparisonExpression):  # type: ignore[misc]  # rule-engine is not typed
     """`=~`, `=~~`, `!~`, `!~~`. Never folded, so that Python's own engine never runs."""
 
     def _compile_regex(self, regex: str) -> Any:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from rules.errors import Problem, SyntaxProblem
 
-__all__ = ["Span", "nearest", "problem_at", "refusal"]
+__all__ = ["Span", "problem_at", "refusal"]
 
 Span = tuple[int, int]
 """Start and end, as offsets into the text."""
@@ -47,9 +44,3 @@ def problem_at(
 def refusal(text: str, span: Span, message: str, code: str, **more: str) -> SyntaxProblem:
     """A `SyntaxProblem` for something that is refused on purpose, with its reason."""
     return SyntaxProblem(problem_at(text, span, message, code=code, arguments=more))
-
-
-def nearest(word: str, options: Iterable[str]) -> str | None:
-    """The option that `word` most likely meant; None where none is near."""
-    close = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
-    return close[0] if close else None

@@ -8,7 +8,8 @@ from typing import Any
 
 from rule_engine import DataType, errors
 
-from rules.expression.problems import nearest
+from rules.expression.intrinsics import FORMS
+from rules.near import nearest
 from rules.rulebook import Attribute
 
 __all__ = ["OCCURRENCE", "Occurrence", "is_occurrence", "resolver_of", "rulebook_types"]
@@ -78,7 +79,7 @@ def resolver_of(types: Mapping[str, Any]) -> Any:
 
     def resolve(name: str) -> Any:
         if name not in known:
-            raise errors.SymbolResolutionError(name, suggestion=nearest(name, known))
+            raise errors.SymbolResolutionError(name, suggestion=nearest(name, [*known, *FORMS]))
         return known[name]
 
     return resolve
@@ -123,7 +124,7 @@ def rulebook_types(
     if event:
         types["event"] = OCCURRENCE
     if entry:
-        types["entry"] = OCCURRENCE if entry is True else Occurrence(entry)
+        types["entry"] = Occurrence(entry) if isinstance(entry, tuple) else OCCURRENCE
     if arrived:
         types["arrived"] = "yes/no"
     return types

@@ -19,8 +19,8 @@ from rules.expression import compile_expression
 from tests.parity import difference
 from tests.writing import KINDS, Writer
 
-CASES = int(os.environ.get("RELANCE_FUZZ_CASES", "2000"))
-"""Expressions a test generates; each is compared over four sets of facts."""
+SOAK = int(os.environ.get("RELANCE_SOAK_CASES", "1000000")) // 8
+"""Expressions in each of the two long runs: with four sets of facts each, a million cases."""
 
 ZONES = [None, datetime.UTC, datetime.timezone(datetime.timedelta(hours=5, minutes=30)), datetime.timezone.min]
 
@@ -39,7 +39,7 @@ numbers = st.one_of(
 )
 moments = st.builds(
     lambda moment, zone: moment.replace(tzinfo=zone),
-    st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1)),
+    st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1)),  # noqa: DTZ001
     st.sampled_from(ZONES),
 )
 dates = st.dates(datetime.date(1900, 1, 1), datetime.date(2100, 1, 1))
@@ -114,41 +114,62 @@ typed_facts = st.fixed_dictionaries(
     },
 )
 
-common = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+def cases(number: int) -> settings:
+    """Expressions to generate; each is compared over four sets of facts."""
+    return settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
-@pytest.mark.timeout(0)
-@common
-@given(st.randoms(use_true_random=False), st.lists(untyped_facts, min_size=4, max_size=4))
+def compare(names: dict[str, Any], types: dict[str, Any] | None, random: Random, facts: list[dict[str, Any]]) -> None:
+    text = Writer(random, names).expression()
+    for one in facts:
+        assert difference(text, one, types) is None
+
+
+untyped = given(st.randoms(use_true_random=False), st.lists(untyped_facts, min_size=4, max_size=4))
+typed = given(st.randoms(use_true_random=False), st.lists(typed_facts, min_size=4, max_size=4))
+
+
+@cases(1250)
+@untyped
 def test_untyped_expressions_mean_what_rule_engine_says(random: Random, facts: list[dict[str, Any]]) -> None:
-    text = Writer(random, UNTYPED).expression()
-    for one in facts:
-        assert difference(text, one) is None
+    compare(UNTYPED, None, random, facts)
 
 
-@pytest.mark.timeout(0)
-@common
-@given(st.randoms(use_true_random=False), st.lists(typed_facts, min_size=4, max_size=4))
+@cases(1250)
+@typed
 def test_typed_expressions_mean_what_rule_engine_says(random: Random, facts: list[dict[str, Any]]) -> None:
-    text = Writer(random, TYPED).expression()
-    for one in facts:
-        assert difference(text, one, TYPES) is None
+    compare(TYPED, TYPES, random, facts)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(0)
-@common
-@given(
-    st.one_of(
-        st.text(max_size=60), st.text(st.sampled_from("ab1.0()[]{}\"'\\&|=~<>!?:,$+-*/% \nntfordif"), max_size=60)
-    )
-)
+@cases(SOAK)
+@untyped
+def test_a_million_untyped_cases(random: Random, facts: list[dict[str, Any]]) -> None:
+    compare(UNTYPED, None, random, facts)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@cases(SOAK)
+@typed
+def test_a_million_typed_cases(random: Random, facts: list[dict[str, Any]]) -> None:
+    compare(TYPED, TYPES, random, facts)
+
+
+SYMBOLS = st.text(st.sampled_from("ab1.0()[]{}\"'\\&|=~<>!?:,$+-*/% \nntfordif"), max_size=60)
+
+
+@cases(2500)
+@given(st.one_of(st.text(max_size=60), SYMBOLS))
 def test_any_text_at_all_is_compiled_or_refused(text: str) -> None:
+    problem = None
     try:
         compile_expression(text)
     except SyntaxProblem as error:
-        assert error.problem.line >= 1
-        assert error.problem.column >= 1
-        assert error.problem.message
+        problem = error.problem
+    assert problem is None or (problem.line >= 1 and problem.column >= 1 and problem.message)
 
 
 def test_decimal_arithmetic_is_exact() -> None:
