@@ -76,7 +76,7 @@ def _text(course: Course, trigger: Trigger, action: AlertTeam) -> str:
 
 
 def _mishap(course: Course, trigger: Trigger, symbol: str) -> None:
-    course.decision.mishaps.append(Mishap(rule=trigger.name, kind="other", symbol=symbol))
+    course.decision.mishaps.append(Mishap(rule=trigger.name, kind="other", symbol=symbol, statement="trigger"))
 
 
 def reasons(course: Course) -> list[Reason]:

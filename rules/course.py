@@ -38,6 +38,7 @@ class Course:
     moments: list[Millis] = field(default_factory=list)  # when something evaluated may change by time alone
     rescored: bool = False
     known_facts: dict[str, Any] | None = None
+    left_out: set[str] | None = None  # asked for: takes the triggers that would fire but for want of consent
     _where: tzinfo | None = None
 
     @property
@@ -75,7 +76,7 @@ class Course:
         self.known_facts = None
         self._where = None
 
-    def mishap(self, rule: str, problem: Exception) -> None:
+    def mishap(self, rule: str, problem: Exception, statement: str = "") -> None:
         """Note that an expression met an error: it does not match."""
         error = fault(problem)
-        self.decision.mishaps.append(Mishap(rule=rule, kind=error.kind, symbol=error.symbol))
+        self.decision.mishaps.append(Mishap(rule=rule, kind=error.kind, symbol=error.symbol, statement=statement))

@@ -58,11 +58,13 @@ def decide(
     entry_id: str,
     timezone: str = "UTC",
     past: Sequence[Event] = (),
+    left_out: set[str] | None = None,
 ) -> Decision:
     """Apply one entry of the log to a contact, in place, and say what became of it.
 
     `now` is the decision's time, `entry_id` the entry's place in the log, `timezone` the installation's zone, `past`
     the events of the contact's stored chunks where `needs_past` says so. An entry for a tombstone is to be forwarded.
+    `left_out`, where given, takes the names of triggers that would have fired but for want of consent.
     """
     if contact.moved_to:
         if isinstance(entry, Joined) and entry.into == contact.moved_to:
@@ -79,7 +81,7 @@ def decide(
     elif isinstance(entry, Absorbed) and entry.merge in contact.merged:
         return Decision(changed=False, ignored="duplicate")
     now = max(now, contact.last_seen)
-    course = Course(contact, plan_of(book), now, entry_id, timezone, past=past)
+    course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, left_out=left_out)
     _begin(course)
     match entry:
         case EventReceived():
@@ -105,14 +107,18 @@ def advance(
     entry_id: str,
     timezone: str = "UTC",
     past: Sequence[Event] = (),
+    left_out: set[str] | None = None,
 ) -> Decision:
-    """A moment came: settle what time alone has changed. Before `Contact.changes_at` nothing is to be done."""
+    """A moment came: settle what time alone has changed. Before `Contact.changes_at` nothing is to be done.
+
+    `left_out` as for `decide`.
+    """
     if contact.moved_to:
         return Decision(changed=False, ignored="moved")
     current = contact.version == book.version
     if current and (contact.changes_at is None or contact.changes_at > now):
         return Decision(changed=False, ignored="stale")
-    course = Course(contact, plan_of(book), now, entry_id, timezone, past=past)
+    course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, left_out=left_out)
     _begin(course)
     return _finish(course)
 

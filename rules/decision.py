@@ -10,11 +10,15 @@ __all__ = ["Decision", "Mishap"]
 
 
 class Mishap(msgspec.Struct, frozen=True, kw_only=True):
-    """An expression that met an error: the rule, the kind of `EvaluationError`, the name concerned (never a value)."""
+    """An expression that met an error: the rule, the kind of `EvaluationError`, the name concerned (never a value).
+
+    `statement` is "trigger" for a trigger's; scores and segments have "".
+    """
 
     rule: str
     kind: str
     symbol: str = ""
+    statement: str = ""
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -25,7 +29,8 @@ class Decision(msgspec.Struct, kw_only=True):
     `Contact.moved_to`. `alerts` are those raised or changed (the same objects as in the contact; a new one has an
     empty id). `spill` are events that leave the tail for a stored chunk; `drop` is how many of the oldest stored
     chunks are over the cap. `snapshot` is set by `Joined`: what travels to the survivor (the caller adds the stored
-    chunks). `matched` are the rules that fired or counted; `mishaps` the expressions that met an error.
+    chunks). `matched` are the rules that fired or counted, `fired` the triggers among them; `mishaps` the expressions that met an
+    error.
     `undeclared` are names of traits that no attribute takes; `refused` attribute names whose value did not fit.
     """
 
@@ -46,3 +51,4 @@ class Decision(msgspec.Struct, kw_only=True):
     undeclared: list[str] = msgspec.field(default_factory=list)
     refused: list[str] = msgspec.field(default_factory=list)
     loops: list[str] = msgspec.field(default_factory=list)  # rules at which a chain of consequences was stopped
+    fired: list[str] = msgspec.field(default_factory=list)

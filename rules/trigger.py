@@ -48,15 +48,11 @@ def run_triggers(course: Course) -> None:
 def _fires(course: Course, trigger: Trigger, occasion: Occasion) -> bool:
     contact = course.contact
     if trigger.purpose is not None and not consented(contact, trigger.purpose):
+        if course.left_out is not None and _met(course, trigger):
+            course.left_out.add(trigger.name)
         return False
-    if trigger.when is not None:
-        expression = trigger.when.expression
-        try:
-            if not expression.run(course.facts):
-                return False
-        except EVALUATION_FAULTS as problem:
-            course.mishap(trigger.name, problem)
-            return False
+    if trigger.when is not None and not _met(course, trigger):
+        return False
     if trigger.at_most is not None and not _allowed(
         contact.firings.get(trigger.name, []), trigger.at_most, course.now, course.where
     ):
@@ -68,10 +64,22 @@ def _fires(course: Course, trigger: Trigger, occasion: Occasion) -> bool:
     return True
 
 
+def _met(course: Course, trigger: Trigger) -> bool:
+    """Whether a trigger's `when` is true now."""
+    if trigger.when is None:
+        return True
+    try:
+        return bool(trigger.when.expression.run(course.facts))
+    except EVALUATION_FAULTS as problem:
+        course.mishap(trigger.name, problem, "trigger")
+        return False
+
+
 def _fire(course: Course, trigger: Trigger) -> None:
     contact = course.contact
     course.fired.add(trigger.name)
     course.decision.matched.append(trigger.name)
+    course.decision.fired.append(trigger.name)
     if trigger.at_most is not None:
         times = contact.firings.setdefault(trigger.name, [])
         times.append(course.now)
@@ -94,7 +102,7 @@ def _set_attribute(course: Course, trigger: Trigger, name: str, condition: Condi
     try:
         value = plain(condition.expression.run(course.facts))
     except EVALUATION_FAULTS as problem:
-        course.mishap(trigger.name, problem)
+        course.mishap(trigger.name, problem, "trigger")
         return
     set_value(course, name, value, course.now, True)
 
