@@ -151,7 +151,7 @@ async def _open_store(
 ) -> Store:
     secret = settings.secret_key or secret_key(settings.data_dir, make=bool(settings.redis_url))
     began = time.monotonic()
-    told = began
+    told, pause = began, 0.02
     while True:
         try:
             return await Store.open(redis, secret=secret.encode(), clock=clock, partitions=settings.partitions)
@@ -162,7 +162,8 @@ async def _open_store(
             if now > told + _SAY_EVERY:
                 log.warning("waiting for Redis", reason=error.fields.get("reason", ""), seconds=round(now - began))
                 told = now
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 0.1)
 
 
 def _bots(services: Services, settings: Settings, store: Store, clock: Clock) -> dict[str, Bot]:
