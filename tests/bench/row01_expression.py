@@ -90,7 +90,8 @@ CORPUS: list[tuple[str, str]] = [
      'e["coupon"] is None and e["price"] * e["quantity"] >= 200 and c["country"] in ("FR", "BE")'),
     ('contact.score >= 80 and contact.country == "FR" and contact.plan == "pro" and contact.visits > 10',
      'c["score"] >= 80 and c["country"] == "FR" and c["plan"] == "pro" and c["visits"] > 10'),
-    ('(contact.score >= 90 or contact.spent > 200) and contact.vip and contact.country != "US" and event.quantity >= 2',
+    ('(contact.score >= 90 or contact.spent > 200) and contact.vip and contact.country != "US" '
+     'and event.quantity >= 2',
      '(c["score"] >= 90 or c["spent"] > 200) and c["vip"] and c["country"] != "US" and e["quantity"] >= 2'),
     ('contact.score >= 80 and contact.country == "FR" and contact.plan == "pro" and contact.visits > 10 '
      'and contact.vip and contact.orders >= 2',
@@ -105,8 +106,8 @@ CORPUS: list[tuple[str, str]] = [
      'c["country"] == "DE" or c["country"] == "AT" or c["country"] == "IT" or c["country"] == "ES" or '
      'c["country"] == "PT" or c["country"] == "NL" or c["score"] >= 80 and c["vip"]'),
     ('contact.score >= 80 and contact.country == "FR" and contact.plan == "pro" and contact.visits > 10 '
-     'and contact.vip and contact.orders >= 2 and contact.spent >= 100.5 and contact.age >= 18 and event.price > 20 and '
-     'event.quantity >= 1 and event.category == "shoes" and event.name == "Product Added"',
+     'and contact.vip and contact.orders >= 2 and contact.spent >= 100.5 and contact.age >= 18 and event.price > 20 '
+     'and event.quantity >= 1 and event.category == "shoes" and event.name == "Product Added"',
      'c["score"] >= 80 and c["country"] == "FR" and c["plan"] == "pro" and c["visits"] > 10 and c["vip"] '
      'and c["orders"] >= 2 and c["spent"] >= 100.5 and c["age"] >= 18 and e["price"] > 20 and '
      'e["quantity"] >= 1 and e["category"] == "shoes" and e["name"] == "Product Added"'),

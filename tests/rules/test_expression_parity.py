@@ -137,7 +137,8 @@ def test_no_attribute_is_missing() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '$split(a, "x", b)', "a and b or c", "a or b and c", "not a == b", "not (a and b)", "a ? b : c ? a : b", "a ?? b ?? c", "-a ?? b",
+        '$split(a, "x", b)',
+        "a and b or c", "a or b and c", "not a == b", "not (a and b)", "a ? b : c ? a : b", "a ?? b ?? c", "-a ?? b",
         "a == b == c", "a < b and b < c", "a + b * c", "(a + b) * c", "a - b - c", "a in [b, c]", "a & b | c ^ a",
         "[x + 1 for x in [a, b, c] if x > 1]", "{a: b, b: c}[a]", "{a: b}&[c]", "[a, b, c][1]", "[a, b][0:1]",
         "{a, b} & {b, c}", "{a, b} | {c}", "{a, b} ^ {c, a}", '"x" + a + b', "a.to_str + b.to_str", "a # a comment",
