@@ -21,6 +21,7 @@ _MARGIN = 2.0**-45  # far above 2n · 2⁻⁵³ for the few factors an expressio
 _SMALLEST, _LARGEST = 1e-200, 1e200  # far from where floats lose precision or end
 _EXACT = 2**53
 _SUMMED = 2**40  # sums of products of two such stay below 28 digits, where Decimal would round
+_LONGEST = 100  # characters of an operand, which is written more than once
 _OPERATIONS = (ast.ArithmeticExpression, ast.AddExpression, ast.SubtractExpression)
 _SIGNS = {"mul": "*", "tdiv": "/"}
 _OPEN = ("raw", "whole")
@@ -98,7 +99,7 @@ def _operand(compiler: Compiler, node: Any, operands: list[tuple[str, str]]) -> 
     if isinstance(node, _OPERATIONS):
         return None
     code = compiler.value(node)
-    if code.shape not in _OPEN:
+    if code.shape not in _OPEN or len(code.text) > _LONGEST:
         return None
     first, again = compiler.held(code)
     operands.append((first, again))

@@ -57,11 +57,15 @@ class Compiler:
         self.uses_groups = False
         self.variables: list[str] = []  # of the comprehension around the node
         self._handlers = handlers
+        self._codes: dict[int, Code] = {}  # by node: asked for twice, it must not be compiled twice, and so on below
         self._held = 0
 
     def value(self, node: Any) -> Code:
         """A node's value, raw or coerced."""
-        return self._handlers[type(node)](self, node)
+        code = self._codes.get(id(node))
+        if code is None:
+            code = self._codes[id(node)] = self._handlers[type(node)](self, node)
+        return code
 
     def solid(self, node: Any) -> Code:
         """A node's value, coerced."""
