@@ -51,7 +51,6 @@ def create_app(
 
     app = Litestar(
         route_handlers=[
-            ingest.handler(),
             settings_route(services.sources, public_url),
             ContactRoutes,
             SegmentRoutes,
@@ -74,5 +73,6 @@ def create_app(
         openapi_config=OPENAPI,
         logging_config=None,  # the process has its own
     )
+    app.asgi_handler = ingest.before(app.asgi_handler)
     describe_events(app)
     return app

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import cache
+from time import perf_counter
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from litestar.handlers import ASGIRouteHandler, asgi
-from litestar.types import Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from server.api.guard import BATCH_LIMIT, EVENT_LIMIT, JSON, PLAIN, Head, Limits, read_body
 from server.api.problems import MEDIA_TYPE, Refused, problem_of
@@ -28,8 +30,8 @@ EVENT_PATHS: Final = {
 }
 BATCH_PATHS: Final = ("/v1/batch", "/v1/b", "/v1/import")
 
-_SHORT: Final = 5  # length of a short path: /v1/t
 _TAKEN: Final = b'{"success":true}'
+_PROBLEM_HEADER: Final = (b"content-type", MEDIA_TYPE.encode())
 _JSON_HEADER: Final = (b"content-type", b"application/json")
 _CORS: Final = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after"))
 _PREFLIGHT: Final = (
@@ -44,61 +46,78 @@ class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     rejected: list[Rejection] = msgspec.field(default_factory=list)
 
 
+class _Route(NamedTuple):
+    """What a path takes: calls of one kind ("": a batch), in bodies of these types, within these limits."""
+
+    kind: str
+    types: frozenset[bytes]
+    limits: Limits
+    history_only: bool = False
+
+
 class IngestRoutes:
     """The routes that take events. `seconds` is how long a body may take."""
 
     def __init__(self, ingest: Ingest, sources: Sources, metrics: Metrics, *, seconds: float = 10.0) -> None:
         self._ingest = ingest
         self._sources = sources
-        self._metrics = metrics
-        self._event = Limits(EVENT_LIMIT, seconds)
-        self._batch = Limits(BATCH_LIMIT, seconds)
+        self._counted = _Counted(metrics)
+        event, batch = Limits(EVENT_LIMIT, seconds), Limits(BATCH_LIMIT, seconds)
+        routes = {path: _Route(kind, _types(path), event) for path, kind in EVENT_PATHS.items()}
+        routes |= {path: _Route("", _types(path), batch, path == "/v1/import") for path in BATCH_PATHS}
+        self.routes = routes | {path + "/": route for path, route in routes.items()}
 
-    def handler(self) -> ASGIRouteHandler:
-        """All of them, for the application."""
+    def before(self, others: ASGIApp) -> ASGIApp:
+        """An application that serves `routes` itself and leaves all else to another."""
+        routes = self.routes
 
-        @asgi([*EVENT_PATHS, *BATCH_PATHS], copy_scope=False)
-        async def events(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._serve(scope, receive, send)
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == ScopeType.HTTP and scope["path"] in routes:
+                await self._serve(scope, receive, send)
+            else:
+                await others(scope, receive, send)
 
-        return events
+        return app
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        head: Head = dict(scope["headers"])
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        start, status = perf_counter(), 200
         try:
-            method = scope["method"]  # type: ignore[typeddict-item]
-            if method == "OPTIONS":
-                await _respond(send, 204, b"", [*_CORS, *_PREFLIGHT])
-                return
-            if method != "POST":
-                raise Refused(405, "use POST here", headers={"allow": "POST, OPTIONS"})
-            body = await self._take(scope["path"].rstrip("/"), head, receive)
+            answer = await self._answer(scope, receive)
         except Exception as error:
-            await _respond_problem(send, error)
-            return
-        await _respond(send, 200, body, [_JSON_HEADER, *_CORS])
+            problem = problem_of(error, body=True)
+            status = problem.status
+            headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+            await _respond(send, status, problem.encode(), [_PROBLEM_HEADER, *_CORS, *headers])
+        else:
+            if answer is None:
+                status = 204
+                await _respond(send, status, b"", [*_CORS, *_PREFLIGHT])
+            else:
+                await _respond(send, status, answer, [_JSON_HEADER, *_CORS])
+        self._counted.request(scope["path"], status, perf_counter() - start)
 
-    async def _take(self, path: str, head: Head, receive: Receive) -> bytes:
-        kind = EVENT_PATHS.get(path)
+    async def _answer(self, scope: HTTPScope, receive: Receive) -> bytes | None:
+        """The body of a good answer; None for a question whether one may ask (a preflight)."""
+        method: str = scope["method"]
+        if method == "OPTIONS":
+            return None
+        if method != "POST":
+            raise Refused(405, "use POST here", headers={"allow": "POST, OPTIONS"})
+        route = self.routes[scope["path"]]
+        head: Head = dict(scope["headers"])
         source = await self._by_header(head)
-        types = JSON | PLAIN if len(path) == _SHORT else JSON
-        body = await read_body(head, receive, types, self._event if kind else self._batch)
-        if kind:
+        body = await read_body(head, receive, route.types, route.limits)
+        if route.kind:
             event = decode_object(body)
             source = source or await self._by_body(event)
-            await self._ingest.one(source, kind, Item(body, event))
-            self._count(source, 1, 0)
+            await self._ingest.one(source, route.kind, Item(body, event))
+            self._counted.events(source.name, 1, 0)
             return _TAKEN
         envelope, items = decode_batch(body)
         source = source or await self._by_body(envelope)
-        rejected = await self._ingest.batch(source, items, envelope, history_only=path == "/v1/import")
-        self._count(source, len(items) - len(rejected), len(rejected))
+        rejected = await self._ingest.batch(source, items, envelope, history_only=route.history_only)
+        self._counted.events(source.name, len(items) - len(rejected), len(rejected))
         return msgspec.json.encode(_Answer(True, rejected)) if rejected else _TAKEN
-
-    def _count(self, source: Source, taken: int, rejected: int) -> None:
-        self._metrics.events.labels(source.name, "taken").inc(taken)
-        if rejected:
-            self._metrics.events.labels(source.name, "rejected").inc(rejected)
 
     async def _by_header(self, head: Head) -> Source | None:
         """The source that the Authorization header names; None where there is no such header."""
@@ -129,10 +148,25 @@ class IngestRoutes:
         return source
 
 
-async def _respond_problem(send: Send, error: Exception) -> None:
-    problem = problem_of(error, body=True)
-    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    await _respond(send, problem.status, problem.encode(), [(b"content-type", MEDIA_TYPE.encode()), *_CORS, *headers])
+class _Counted:
+    """This module's metrics, their children remembered: looking one up costs more than counting."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._event = cache(metrics.events.labels)
+        self._request = cache(metrics.requests.labels)
+
+    def events(self, source: str, taken: int, rejected: int) -> None:
+        self._event(source, "taken").inc(taken)
+        if rejected:
+            self._event(source, "rejected").inc(rejected)
+
+    def request(self, path: str, status: int, seconds: float) -> None:
+        self._request(path, str(status)).observe(seconds)
+
+
+def _types(path: str) -> frozenset[bytes]:
+    """Browsers send plain text to the short routes, so that they need not ask first."""
+    return JSON | PLAIN if len(path) == len("/v1/t") else JSON
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
