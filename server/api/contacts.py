@@ -121,4 +121,7 @@ class ContactRoutes(Controller):
     ) -> dict[str, str]:
         require(actor, "consent", "privacy")
         act = (await read_json(request, _Consent)).request()
-        return await services.consents.record(actor, await services.contacts.reach(ref), act)
+        reached = await services.contacts.reach(ref)
+        current = await services.consents.record(actor, reached.contact, act)
+        await services.contacts.introduce(reached)
+        return current

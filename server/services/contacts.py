@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ from server.services.views import bad_cursor, moment
 from server.services.why import Why, why_of
 from server.store.store import Store
 
-__all__ = ["ContactPage", "ContactView", "Contacts", "IdentityView", "Patched"]
+__all__ = ["ContactPage", "ContactView", "Contacts", "IdentityView", "Patched", "Reached"]
 
 _ID: Final = re.compile(r"[au][0-9a-hjkmnp-tv-z]{17}")
 _NAMESPACES: Final = ("user", "anonymous", "email")
@@ -65,6 +65,13 @@ class Patched(msgspec.Struct, frozen=True):
 
     contact: ContactView
     pending: bool
+
+
+class Reached(NamedTuple):
+    """A contact's id, and the identity by which it was reached where its state does not know that yet."""
+
+    contact: str
+    identity: tuple[str, str] | None
 
 
 class Contacts:
@@ -142,33 +149,41 @@ class Contacts:
         require(actor, "write", "rep")
         return (await self._load(ref)).id
 
-    async def reach(self, ref: str) -> str:
-        """The id of the contact that a reference names; one is made for an identity that nobody has yet.
+    async def reach(self, ref: str) -> Reached:
+        """The contact that a reference names; an id is claimed for an identity that nobody has yet.
 
-        For writes that may come before the first event, such as a consent. Raises `NotFound` for an unknown id.
+        For writes that may come before the first event, such as a consent: an id without state is harmless, and
+        `introduce` tells the contact its identity. Raises `NotFound` for an unknown id.
         """
+        namespace, _, value = ref.partition(":")
+        named = namespace in _NAMESPACES and bool(value) and len(ref) <= _MAX_REF
         try:
-            return (await self._load(ref)).id
+            contact = await self._load(ref)
         except NotFound:
-            namespace, _, value = ref.partition(":")
-            if namespace not in _NAMESPACES or not value or len(ref) > _MAX_REF:
+            if not named:
                 raise
-        identities = self._store.identities
-        made = identities.new_id(namespace == "user")
-        contact = await identities.claim(namespace, value, made)
-        if contact == made:
-            now = self._clock.now()
-            entry = EventReceived(
-                name="identify",
-                time=now,
-                received=now,
-                message_id=f"made-{made}",
-                traits={"email": value} if namespace == "email" else {},
-                identities=((namespace, value),),
-                silent=True,
-            )
-            await self._store.log.append([(contact, entry)])
-        return contact
+            made = self._store.identities.new_id(namespace == "user")
+            return Reached(await self._store.identities.claim(namespace, value, made), (namespace, value))
+        # a state that a consent alone has made does not know yet whose it is
+        return Reached(contact.id, None if contact.identities or not named else (namespace, value))
+
+    async def introduce(self, reached: Reached) -> None:
+        """Tell a contact the identity by which it was reached, where it does not know it."""
+        if reached.identity is None:
+            return
+        namespace, value = reached.identity
+        now = self._clock.now()
+        entry = EventReceived(
+            name="identify",
+            time=now,
+            received=now,
+            message_id=f"introduced-{reached.contact}",
+            traits={"email": value} if namespace == "email" else {},
+            identities=(reached.identity,),
+            silent=True,
+        )
+        [position] = await self._store.log.append([(reached.contact, entry)])
+        await self._store.log.wait(position)
 
     async def _load(self, ref: str) -> Contact:
         contact_id = await self._id_of(ref)

@@ -294,6 +294,13 @@ async def test_a_consent_holds_before_it_is_answered_even_of_somebody_unknown(sh
 async def test_a_wrong_consent_is_refused_and_makes_nobody(shop, client, services, change, status):
     act = {"purpose": "newsletter", "action": "grant", "source": "checkout"} | change
     is_problem(await client.post("/v1/contacts/email:new@shop.example/consents", json=act), status)
+    assert await services.store.contacts.count() == 0
+    assert await services.store.log.lag() == 0
+
+
+async def test_a_consent_of_an_unknown_id_is_not_found(shop, client):
+    act = {"purpose": "newsletter", "action": "grant", "source": "checkout"}
+    is_problem(await client.post("/v1/contacts/u00000000000000000/consents", json=act), 404)
 
 
 # --- segments and lists -----------------------------------------------------------------------------------------
