@@ -76,7 +76,7 @@ class Course:
         self.known_facts = None
         self._where = None
 
-    def mishap(self, rule: str, problem: Exception, statement: str = "") -> None:
+    def mishap(self, rule: str, problem: Exception, statement: str = "score") -> None:
         """Note that an expression met an error: it does not match."""
         error = fault(problem)
         self.decision.mishaps.append(Mishap(rule=rule, kind=error.kind, symbol=error.symbol, statement=statement))

@@ -12,13 +12,13 @@ __all__ = ["Decision", "Mishap"]
 class Mishap(msgspec.Struct, frozen=True, kw_only=True):
     """An expression that met an error: the rule, the kind of `EvaluationError`, the name concerned (never a value).
 
-    `statement` is "trigger" for a trigger's; scores and segments have "".
+    `statement` is the kind of the rule: "score", "segment" or "trigger".
     """
 
     rule: str
     kind: str
     symbol: str = ""
-    statement: str = ""
+    statement: str = "score"
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -29,8 +29,8 @@ class Decision(msgspec.Struct, kw_only=True):
     `Contact.moved_to`. `alerts` are those raised or changed (the same objects as in the contact; a new one has an
     empty id). `spill` are events that leave the tail for a stored chunk; `drop` is how many of the oldest stored
     chunks are over the cap. `snapshot` is set by `Joined`: what travels to the survivor (the caller adds the stored
-    chunks). `matched` are the rules that fired or counted, `fired` the triggers among them; `mishaps` the expressions that met an
-    error.
+    chunks). `matched` are the rules that fired or counted, `fired` the triggers among them; `mishaps` the expressions
+    that met an error.
     `undeclared` are names of traits that no attribute takes; `refused` attribute names whose value did not fit.
     """
 

@@ -37,7 +37,7 @@ def settle(course: Course) -> None:
             try:
                 true = (node.purpose is None or consented(contact, node.purpose)) and node.run(facts)
             except EVALUATION_FAULTS as problem:
-                course.mishap(node.name, problem)
+                course.mishap(node.name, problem, "segment" if node.kind == "segment" else "score")
                 true = False
             if node.by_clock:
                 _ask_clock(course, node)

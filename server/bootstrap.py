@@ -24,6 +24,7 @@ from server.services.deliveries import Deliveries
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.people import People
+from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
@@ -67,6 +68,7 @@ class Services:
     contacts: Contacts
     consents: Consents
     rulebooks: Rulebooks
+    previews: Previews
     segments: Segments
     lists: Lists
     alerts: Alerts
@@ -202,6 +204,7 @@ def build_services(
         contacts=contacts,
         consents=consents,
         rulebooks=rulebooks,
+        previews=Previews(store, clock, rulebooks, timezone=timezone),
         segments=Segments(store, rulebooks),
         lists=Lists(store, rulebooks),
         alerts=alerts,

@@ -13,12 +13,12 @@ from server.model.actor import Actor, Role
 from server.ports import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from server.services.contacts import Contacts
-    from server.services.segments import Segments
-
     from server.services.alerts import Alerts
+    from server.services.contacts import Contacts
     from server.services.people import People
+    from server.services.previews import Previews
     from server.services.rulebooks import Rulebooks
+    from server.services.segments import Segments
     from server.services.status import Status
 
 __all__ = ["STRANGER", "Asking", "Caller", "Command", "Misused", "Services", "fold"]
@@ -36,6 +36,8 @@ class Services(Protocol):
     def contacts(self) -> Contacts: ...
     @property
     def people(self) -> People: ...
+    @property
+    def previews(self) -> Previews: ...
     @property
     def rulebooks(self) -> Rulebooks: ...
     @property

@@ -15,6 +15,7 @@ from server.services.alerts import Alerts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
+from server.services.previews import Previews
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
 from server.services.segments import Lists, Segments
@@ -37,6 +38,8 @@ class Services(Protocol):
     def ingest(self) -> Ingest: ...
     @property
     def lists(self) -> Lists: ...
+    @property
+    def previews(self) -> Previews: ...
     @property
     def rejected(self) -> Rejected: ...
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from server.ports import Clock
 from server.store import keys
+from server.store.address import Address
 from server.store.alerts import Alerts
 from server.store.codec import Sealer, unwrap_key, wrap_key
 from server.store.consents import Consents
@@ -32,7 +34,8 @@ class Store:
     `redis` answers in bytes. `Store.open` makes the data's keys and number of partitions where there are none yet.
     """
 
-    def __init__(self, redis: Redis, *, seal: Sealer, clock: Clock, partitions: int) -> None:
+    def __init__(self, redis: Redis, *, seal: Sealer, clock: Clock, partitions: int, secret: bytes = b"") -> None:
+        self._secret = secret
         self.redis = redis
         self.seal = seal
         self.clock = clock
@@ -59,11 +62,29 @@ class Store:
             for key_id in ("1", _LOOKUP):
                 await redis.hsetnx(keys.data_keys(), key_id, wrap_key(secret, key_id, os.urandom(32)))
             wrapped = await redis.hgetall(keys.data_keys())
-        opened = {key_id.decode(): unwrap_key(secret, key_id.decode(), blob) for key_id, blob in wrapped.items()}
-        lookup = opened.pop(_LOOKUP)
-        seal = Sealer({int(key_id): key for key_id, key in opened.items()}, lookup)
-        return cls(redis, seal=seal, clock=clock, partitions=count)
+        return cls(redis, seal=_sealer(secret, wrapped), clock=clock, partitions=count, secret=secret)
+
+    @property
+    def address(self) -> Address:
+        """How another process opens this store."""
+        return Address.of(self.redis, self._secret)
+
+    @classmethod
+    async def reopen(cls, address: Address, clock: Clock) -> Store:
+        """The store that a process was told of; nothing is written by that. Raises as `open` does."""
+        redis = address.connect()
+        with redis_needed():
+            count = int(await redis.get(keys.partitions()))
+            wrapped = await redis.hgetall(keys.data_keys())
+        seal = _sealer(address.secret, wrapped)
+        return cls(redis, seal=seal, clock=clock, partitions=count, secret=address.secret)
 
     def partition(self, contact: str) -> int:
         """The partition of a contact id."""
         return keys.partition_of(contact, self.partitions)
+
+
+def _sealer(secret: bytes, wrapped: Mapping[bytes, bytes]) -> Sealer:
+    opened = {key_id.decode(): unwrap_key(secret, key_id.decode(), blob) for key_id, blob in wrapped.items()}
+    lookup = opened.pop(_LOOKUP)
+    return Sealer({int(key_id): key for key_id, key in opened.items()}, lookup)

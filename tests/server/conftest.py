@@ -19,6 +19,7 @@ from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.joining import Joining
+from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
@@ -27,6 +28,7 @@ from server.services.sources import Sources
 from server.services.status import Status
 from server.store import keys
 from server.store.buckets import Buckets
+from server.store.log import id_order
 from server.store.store import Store
 from tests.clock import FakeClock
 
@@ -40,6 +42,7 @@ class ServerServices:
 
     def __post_init__(self) -> None:
         self.rulebooks = Rulebooks(self.store)
+        self.previews = Previews(self.store, self.clock, self.rulebooks)
         self.consents = Consents(self.store, self.clock, self.rulebooks)
         self.joining = Joining(self.store, self.clock, self.consents)
         self.sources = Sources(self.store, self.clock)
@@ -57,7 +60,7 @@ class ServerServices:
         for partition in range(self.store.partitions):
             for place, fields in await self.store.redis.xrange(keys.log(partition)):
                 entry = self.store.seal.decode("log", fields[b"e"], Entry)
-                found.append((place, partition, fields[b"c"].decode(), entry))
+                found.append((id_order(place), partition, fields[b"c"].decode(), entry))
         return [(contact, entry) for _, _, contact, entry in sorted(found, key=lambda each: each[:2])]
 
 
