@@ -27,15 +27,18 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
     """Serve HTTP."""
     import uvicorn
 
+    from server.api.protocol import Protocol
     from server.app import create_app
 
     async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance:
-        app = create_app(relance.services, bots=relance.bots, public_url=settings.url, lifespan=[_chatting(relance)])
+        app = create_app(
+            relance.services, bots=relance.bots, public_url=settings.public_url, lifespan=[_chatting(relance)]
+        )
         config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
-            http="httptools",
+            http=Protocol,
             log_config=None,
             access_log=False,
             server_header=False,
