@@ -6,7 +6,7 @@ import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -58,56 +58,63 @@ def read_call(call: dict[str, Any], kind: str, arrival: Arrival) -> Call:
     user, anonymous = _id(call, "userId"), _id(call, "anonymousId")
     if not user and not anonymous:
         raise _wrong("userId", "give a userId or an anonymousId")
-    message_id = call.get("messageId")
-    if not message_id and message_id in (None, ""):
-        message_id = uuid.uuid4().hex
-    elif type(message_id) is not str:
-        raise _wrong("messageId", "must be text")
-    elif len(message_id) > _MAX_MESSAGE_ID:
-        raise _wrong("messageId", f"has more than {_MAX_MESSAGE_ID} characters")
     time = _time(call, arrival)
     context = _mapping(call, "context")
-    name, properties, traits, group = "", {}, {}, ""
-    email = previous = ""
-    match kind:
-        case "track":
-            name, properties = _event_name(call), _mapping(call, "properties")
-        case "page" | "screen":
-            name, properties = _VIEWS[kind], _viewed(call)
-        case "identify":
-            traits = _traits(_mapping(call, "traits"))
-            if arrival.trusted:
-                email = _email(traits)
-        case "group":
-            group = _id(call, "groupId")
-            if not group:
-                raise _wrong("groupId", "is missing")
-            traits = {f"company_{trait}": value for trait, value in _traits(_mapping(call, "traits")).items()}
-        case "alias":
-            previous = _alias(call, user, anonymous, arrival)
-            anonymous = ""
+    said = _said(call, kind, user, anonymous, arrival)
+    if said.previous:
+        anonymous = ""
     identities: tuple[tuple[str, str], ...] = (("user", user),) if user else ()
     if anonymous:
         identities += (("anonymous", anonymous),)
-    if email:
-        identities += (("email", email),)
+    if said.email:
+        identities += (("email", said.email),)
     entry = EventReceived(
-        name=name or kind,
+        name=said.name or kind,
         time=time,
         received=arrival.received,
-        message_id=message_id,
-        properties=properties,
-        traits=traits,
+        message_id=_message_id(call),
+        properties=said.properties,
+        traits=said.traits,
         identities=identities,
-        group=group,
+        group=said.group,
         locale=_short(context, "locale"),
         timezone=_short(context, "timezone"),
         source=arrival.source,
         trusted=arrival.trusted,
         history_only=arrival.history_only or arrival.received - time > _LATE,
-        silent=not name,
+        silent=not said.name,
     )
-    return Call(Caller(user, anonymous), entry, email, previous)
+    return Call(Caller(user, anonymous), entry, said.email, said.previous)
+
+
+class _Said(NamedTuple):
+    """What a call of one kind says; only events of the history have a name."""
+
+    name: str
+    properties: dict[str, Any]
+    traits: dict[str, Any]
+    group: str = ""
+    email: str = ""
+    previous: str = ""
+
+
+def _said(call: dict[str, Any], kind: str, user: str, anonymous: str, arrival: Arrival) -> _Said:
+    match kind:
+        case "track":
+            return _Said(_event_name(call), _mapping(call, "properties"), {})
+        case "page" | "screen":
+            return _Said(_VIEWS[kind], _viewed(call), {})
+        case "identify":
+            traits = _traits(_mapping(call, "traits"))
+            return _Said("", {}, traits, email=_email(traits) if arrival.trusted else "")
+        case "group":
+            group = _id(call, "groupId")
+            if not group:
+                raise _wrong("groupId", "is missing")
+            traits = {f"company_{trait}": value for trait, value in _traits(_mapping(call, "traits")).items()}
+            return _Said("", {}, traits, group=group)
+        case _:
+            return _Said("", {}, {}, previous=_alias(call, user, anonymous, arrival))
 
 
 def moment_of(call: dict[str, Any], field: str) -> Millis | None:
@@ -153,6 +160,18 @@ def _id(call: dict[str, Any], field: str) -> str:
     if len(value) > _MAX_ID:
         raise _wrong(field, f"has more than {_MAX_ID} characters")
     return value
+
+
+def _message_id(call: dict[str, Any]) -> str:
+    """The sender's id of the call; one is made where there is none."""
+    message_id = call.get("messageId")
+    if message_id is None or message_id == "":
+        return uuid.uuid4().hex
+    if type(message_id) is not str:
+        raise _wrong("messageId", "must be text")
+    if len(message_id) > _MAX_MESSAGE_ID:
+        raise _wrong("messageId", f"has more than {_MAX_MESSAGE_ID} characters")
+    return message_id
 
 
 def _event_name(call: dict[str, Any]) -> str:

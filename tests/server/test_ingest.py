@@ -11,6 +11,7 @@ import pytest
 
 from rules.entry import EventReceived, Joined
 from server.services.calls import snake_case
+from server.store.rejected import Rejected
 
 DAY = 24 * 3600 * 1000
 GOOD = {"type": "track", "userId": "u1", "event": "Order Completed"}
@@ -347,3 +348,54 @@ async def test_a_batch_over_the_rate_passes_once_and_is_paid_back(api, services,
     clock.advance(seconds=1)
     assert (await api.post("/v1/batch", json={"batch": [GOOD] * 10})).status_code == 200
     assert (await api.post("/v1/track", json=GOOD)).status_code == 429
+
+
+# --- batches ----------------------------------------------------------------------------------------------------
+
+
+async def test_one_oversized_event_is_rejected_by_its_place_and_the_others_count(api, services):
+    large = GOOD | {"properties": {"text": "x" * 32_768}}
+    answer = await api.post("/v1/batch", json={"batch": [GOOD, large, GOOD]})
+    assert answer.status_code == 200
+    assert [each["index"] for each in answer.json()["rejected"]] == [1]
+    assert len(await services.logged()) == 2
+
+
+async def test_an_event_of_exactly_the_limit_is_taken(api, services):
+    frame = len(json.dumps(GOOD | {"properties": {"text": ""}}))
+    for length, status in ((32 * 1024, 0), (32 * 1024 + 1, 1)):
+        event = json.dumps(GOOD | {"properties": {"text": "x" * (length - frame)}})
+        assert len(event) == length
+        body = '{"batch":[' + event + "]}"
+        answer = await api.post("/v1/batch", content=body, headers={"content-type": "application/json"})
+        assert len(answer.json().get("rejected", [])) == status
+
+
+async def test_the_longest_batch_is_taken_in_its_order(api, services):
+    batch = [{"type": "track", "userId": "u1", "event": f"E{n}"} for n in range(2_500)]
+    assert (await api.post("/v1/batch", json={"batch": batch})).json() == {"success": True}
+    assert [entry.name for _, entry in await services.logged()] == [f"E{n}" for n in range(2_500)]
+
+
+async def test_an_empty_batch_is_taken(api, services):
+    assert (await api.post("/v1/batch", json={"batch": []})).json() == {"success": True}
+
+
+async def test_a_message_id_is_kept_or_made(api, services):
+    for message_id in ("m" * 100, None, ""):
+        await api.post("/v1/track", json=GOOD | {"messageId": message_id})
+    given, made, made_too = [entry.message_id for _, entry in await services.logged()]
+    assert given == "m" * 100
+    assert made
+    assert made_too
+    assert made != made_too
+
+
+async def test_a_final_slash_changes_nothing(api, services):
+    assert (await api.post("/v1/track/", json=GOOD)).status_code == 200
+
+
+async def test_an_event_that_a_source_may_not_send_is_kept_with_its_reason(browser, services):
+    await browser.post("/v1/batch", json={"batch": [{"type": "alias", "userId": "u1", "previousId": "u2"}]})
+    [(_, kept)], _ = await Rejected(services.store.redis, services.store.seal).page(None, 10)
+    assert (kept.source, kept.trusted, kept.errors[0].path) == ("site", False, "type")
