@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from rules.entry import Entry
 from server.errors import FieldError, Forbidden, Invalid, Unavailable
 from server.model.source import Source
 from server.ports import Clock
@@ -102,21 +101,32 @@ class Ingest:
         Joins come last: a sender who hears of a failure sends again, the events are then known by their message ids
         and the joins are started again.
         """
-        resolved = await self._store.identities.resolve_many([call.caller for call in calls])
-        entries: list[tuple[str, Entry]] = []
+        callers = [call.caller for call in calls]
+        known = self._store.identities.recall(callers)
+        if known is not None:
+            contacts, expected = known
+            entries = [(contact, call.entry) for contact, call in zip(contacts, calls, strict=True)]
+            if await self._store.log.append_if(entries, expected) is not None:
+                await self._follow(calls, contacts)
+                return
+        resolved = await self._store.identities.resolve_many(callers)
         joins: dict[tuple[str, str], None] = {}
-        for call, who in zip(calls, resolved, strict=True):
-            entries.append((who.contact, call.entry))
+        for who in resolved:
             if who.joins:
                 joins[who.joins, who.contact] = None
-        await self._store.log.append(entries)
+        contacts = [who.contact for who in resolved]
+        await self._store.log.append([(contact, call.entry) for contact, call in zip(contacts, calls, strict=True)])
         for old, into in joins:
             await self._joining.join(old, into)
-        for call, who in zip(calls, resolved, strict=True):
+        await self._follow(calls, contacts)
+
+    async def _follow(self, calls: Sequence[Call], contacts: Sequence[str]) -> None:
+        """What `identify` and `alias` calls say of their contacts beside their entry."""
+        for call, contact in zip(calls, contacts, strict=True):
             if call.email:
-                await self._joining.claim_email(who.contact, call.email)
+                await self._joining.claim_email(contact, call.email)
             if call.previous:
-                await self._alias(call.previous, who.contact)
+                await self._alias(call.previous, contact)
 
     async def _alias(self, previous: str, contact: str) -> None:
         identities = self._store.identities

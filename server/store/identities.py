@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Caller", "Identities", "Resolved", "normal_email"]
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
+_REMEMBERED = 20_000  # identities that a process knows without asking
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -57,7 +58,8 @@ class Identities:
         self._clock = clock
         self._partitions = partitions
         self._read = Coalescer(self._get_many, limit=2000, parallel=2)
-        self.key: Callable[[str, str], str] = lru_cache(maxsize=20_000)(self._key)  # a visitor comes again
+        self._seen: dict[str, str] = {}  # identity key → the contact that it named when it was last read
+        self.key: Callable[[str, str], str] = lru_cache(maxsize=_REMEMBERED)(self._key)  # a visitor comes again
 
     def new_id(self, user: bool) -> str:
         """A contact id, never given before."""
@@ -102,7 +104,29 @@ class Identities:
                 resolved.append(await self._both(user, anonymous, known))
             else:
                 resolved.append(Resolved(known[user or anonymous]))
+        if len(self._seen) + len(known) > _REMEMBERED:
+            self._seen.clear()
+        self._seen.update(known)
         return resolved
+
+    def recall(self, callers: Sequence[Caller]) -> tuple[list[str], dict[str, str]] | None:
+        """The contact of each call as it was found before, and the identity keys that must still name them.
+
+        None where a call names somebody new, or two who were not one contact. Whoever finds that a key names another
+        contact by now must `resolve_many`.
+        """
+        contacts: list[str] = []
+        expected: dict[str, str] = {}
+        for caller in callers:
+            contact = None
+            for name in self._keys_of(caller):
+                found = self._seen.get(name)
+                if found is None or (contact is not None and found != contact):
+                    return None
+                contact = expected[name] = found
+            assert contact is not None, "a call names somebody"
+            contacts.append(contact)
+        return contacts, expected
 
     async def claim(self, namespace: str, value: str, contact: str) -> str:
         """Point an identity at a contact unless it already names one; return the contact that it names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -13,6 +13,7 @@ from server.store import keys
 from server.store.coalesce import Coalescer
 from server.store.faults import REDIS_FAULTS, redis_needed
 from server.store.scripts import script
+from server.store.wire import Word
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -42,10 +43,17 @@ def id_order(stream_id: str | bytes) -> tuple[int, int]:
 
 
 class _Line(NamedTuple):
+    """An entry to be appended; the first of a call says how many the call has and what must hold for it."""
+
     partition: int
     contact: str
     sealed: bytes
     repeatable: bool
+    call: int = 0
+    expected: Mapping[str, str] = {}
+
+
+_TOGETHER = 1000  # entries of one run of the script, which Redis does not interrupt
 
 
 class Log:
@@ -55,7 +63,8 @@ class Log:
         self._redis = redis
         self._seal = seal
         self._partitions = partitions
-        self._append = Coalescer(self._write, limit=1000, parallel=2)
+        self._names = [keys.log(partition) for partition in range(partitions)]
+        self._append = Coalescer(self._write, limit=_TOGETHER)
 
     async def append(self, entries: Sequence[tuple[str, Entry]]) -> list[Position]:
         """Append entries, each for a contact id; return their places once Redis has them.
@@ -63,23 +72,53 @@ class Log:
         Entries of one call keep their order. Raises `Unavailable` where Redis cannot take them; then none, some or
         all may be stored, and events may be sent again under the same message ids.
         """
-        encode = self._seal.encode
-        partition_of, count = keys.partition_of, self._partitions
-        lines = [
-            _Line(partition_of(contact, count), contact, encode("log", entry), isinstance(entry, EventReceived))
-            for contact, entry in entries
-        ]
         places: list[Position] = []
-        for start in range(0, len(lines), 1000):
-            with redis_needed():
-                places.extend(await self._append(lines[start : start + 1000]))
+        for start in range(0, len(entries), _TOGETHER):
+            appended = await self._append_call(entries[start : start + _TOGETHER], {})
+            assert appended is not None, "nothing was expected"
+            places += appended
         return places
 
-    async def _write(self, lines: list[_Line]) -> list[Position]:
-        names = [keys.log(line.partition) for line in lines]
-        words: list[bytes | str] = []
-        for line in lines:
-            words += (line.contact, line.sealed)
+    async def append_if(
+        self, entries: Sequence[tuple[str, Entry]], expected: Mapping[str, str]
+    ) -> list[Position] | None:
+        """Append entries if these identity keys name these contacts at that moment; else None, and nothing is stored.
+
+        It saves asking first who is meant, where that is known from before. At most as many entries as one run of
+        the script takes: None for more. Raises `Unavailable` as `append` does.
+        """
+        return None if len(entries) > _TOGETHER else await self._append_call(entries, expected)
+
+    async def _append_call(
+        self, entries: Sequence[tuple[str, Entry]], expected: Mapping[str, str]
+    ) -> list[Position] | None:
+        encode = self._seal.encode
+        count = self._partitions
+        lines = [
+            _Line(keys.partition_of(contact, count), contact, encode("log", entry), isinstance(entry, EventReceived))
+            for contact, entry in entries
+        ]
+        if not lines:
+            return []
+        lines[0] = lines[0]._replace(call=len(lines), expected=expected)
+        with redis_needed():
+            ids = await self._append(lines)
+        if None in ids:
+            return None
+        return [Position(line.partition, str(id_, "ascii")) for line, id_ in zip(lines, ids, strict=True) if id_]
+
+    async def _write(self, lines: list[_Line]) -> list[bytes | None]:
+        names: list[str] = []
+        words: list[Word] = [sum(1 for line in lines if line.call)]
+        for start, first in enumerate(lines):
+            if not first.call:
+                continue
+            words += (first.call, len(first.expected))
+            for line in lines[start : start + first.call]:
+                names.append(self._names[line.partition])
+                words += (line.contact, line.sealed)
+            names += first.expected
+            words += first.expected.values()
         try:
             [ids] = await _append.each(self._redis, [(names, words)])
         except (RedisConnectionError, OSError):
@@ -88,7 +127,8 @@ class Log:
                 raise
             await asyncio.sleep(0.05)
             [ids] = await _append.each(self._redis, [(names, words)])
-        return [Position(line.partition, stream_id.decode()) for line, stream_id in zip(lines, ids, strict=True)]
+        found: list[bytes | None] = ids
+        return found
 
     async def wait(self, position: Position, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - the service's bound
         """Wait until the entry there has taken effect; False where it has not within `timeout` seconds."""
