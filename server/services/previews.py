@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from math import sqrt
 
-from rules.backtest import Tally, sample_hash
+from rules.backtest import Tally
 from rules.contact import Millis
 from rules.rulebook import Rulebook
 from server.errors import Unavailable
@@ -26,17 +25,17 @@ __all__ = ["SAMPLE", "Previews"]
 
 SAMPLE = 20_000  # histories that are told again, unless all are asked for
 
-_ALL = 1 << 63  # above every hash
+_ALL = 1 << 63  # above every hash; hashes are even, so that a share of it is a share of the contacts
 _ONE_PROCESS = 2000  # contacts for which a second process is not worth its start
 _PROCESSES = 4  # at most
 _WAITING = 4  # previews that may wait for the one that runs
-_PAGE = 1000  # ids that are looked at between two awaits
+_PAGE = 1000  # contacts that are loaded at once for their names
 
 
 class Previews:
     """Works previews out one at a time, in processes of their own.
 
-    `sample` is how many histories are told again; `processes` how many work at most (None: one a processor).
+    `sample` is about how many histories are told again, always of the same contacts; `processes` how many work at most (None: one a processor).
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Previews:
             progress(Progress(done, max(contacts, done)))
 
         advanced(0)
-        bound = _ALL if full or contacts <= self._sample else await self._bound(contacts)
+        bound = _ALL if full or contacts <= self._sample else _ALL * self._sample // contacts
         number = 1 if contacts <= _ONE_PROCESS else min(self._processes, self._store.partitions)
         tasks = [
             Work(
@@ -109,20 +108,6 @@ class Previews:
             for first in range(number)
         ]
         return await count(tasks, advanced)
-
-    async def _bound(self, contacts: int) -> int:
-        """The hash of the last contact of the sample: those with the smallest hashes are in it, always the same."""
-        wanted = self._sample
-        ceiling = int(_ALL * min(1.0, (wanted + 6 * sqrt(wanted)) / contacts))
-        hashes: list[int] = []
-        cursor = None
-        while True:
-            page = await self._store.contacts.page(cursor, _PAGE)
-            hashes += [found for contact in page.ids if (found := sample_hash(contact)) <= ceiling]
-            cursor = page.next
-            if cursor is None:
-                hashes.sort()
-                return hashes[wanted - 1] if len(hashes) >= wanted else ceiling
 
     async def _names(self, tally: Tally, present: Rulebook) -> dict[str, str]:
         """The masked names of the contacts that are named: as the published rulebook, not the draft, lets them show."""
