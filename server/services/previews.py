@@ -25,7 +25,7 @@ __all__ = ["SAMPLE", "Previews"]
 
 SAMPLE = 20_000  # histories that are told again, unless all are asked for
 
-_ALL = 1 << 63  # above every hash; hashes are even, so that a share of it is a share of the contacts
+_ALL = 1 << 63  # above every hash; a share of it is above the same share of the contacts' hashes
 _ONE_PROCESS = 2000  # contacts for which a second process is not worth its start
 _PROCESSES = 4  # at most
 _WAITING = 4  # previews that may wait for the one that runs
@@ -35,7 +35,8 @@ _PAGE = 1000  # contacts that are loaded at once for their names
 class Previews:
     """Works previews out one at a time, in processes of their own.
 
-    `sample` is about how many histories are told again, always of the same contacts; `processes` how many work at most (None: one a processor).
+    `sample` is about how many histories are told again, always of the same contacts; `processes` how many work at most
+    (None: one a processor).
     """
 
     def __init__(
