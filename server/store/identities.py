@@ -18,6 +18,7 @@ from server.ports import Clock
 from server.store import keys
 from server.store.coalesce import Coalescer
 from server.store.faults import redis_needed
+from server.store.scripts import script
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from server.store.codec import Sealer
 
 __all__ = ["Caller", "Identities", "Resolved", "normal_email"]
+
+_claim = script("claim")
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _REMEMBERED = 20_000  # identities that a process knows without asking
@@ -57,7 +60,7 @@ class Identities:
         self._digest = seal.digest
         self._clock = clock
         self._partitions = partitions
-        self._read = Coalescer(self._get_many, limit=2000, parallel=2)
+        self._ask = Coalescer(self._named, limit=2000, parallel=2)
         self._seen: dict[str, str] = {}  # identity key → the contact that it named when it was last read
         self.key: Callable[[str, str], str] = lru_cache(maxsize=_REMEMBERED)(self._key)  # a visitor comes again
 
@@ -81,7 +84,8 @@ class Identities:
 
     async def find(self, namespace: str, value: str) -> str | None:
         """The contact id of an identity."""
-        return (await self._lookup([self.key(namespace, value)]))[0]
+        name = self.key(namespace, value)
+        return (await self._claim_many({name: ""})).get(name)
 
     async def resolve_many(self, callers: Sequence[Caller]) -> list[Resolved]:
         """The contact of each call, made where there is none yet.
@@ -90,12 +94,7 @@ class Identities:
         user's; where the visitor already belongs to another user (a shared browser), the anonymous id is pointed at
         the new user for what follows and nothing is joined. Raises `Unavailable`.
         """
-        wanted: dict[str, None] = {}
-        for caller in callers:
-            for name in self._keys_of(caller):
-                wanted[name] = None
-        found = await self._lookup(list(wanted))
-        known = {name: contact for name, contact in zip(wanted, found, strict=True) if contact}
+        known = await self._claim_many(self._first_claims(callers))
         await self._make_missing(callers, known)
         resolved: list[Resolved] = []
         for caller in callers:
@@ -157,6 +156,22 @@ class Identities:
             await self._redis.set(name, owner, nx=True)
             return (await self._redis.get(name) or b"").decode() == owner
 
+    def _first_claims(self, callers: Sequence[Caller]) -> dict[str, str]:
+        """What to ask about calls: each identity, with a new contact where a call names nothing else.
+
+        An identity that some call names together with another is only read: the other one may have a contact.
+        """
+        claims: dict[str, str] = {}
+        for caller in callers:
+            user, anonymous = self._pair(caller)
+            if user and anonymous:
+                claims[user] = claims[anonymous] = ""
+            else:
+                name = user or anonymous
+                if name not in claims:
+                    claims[name] = "" if name in self._seen else self.new_id(bool(user))
+        return claims
+
     async def _make_missing(self, callers: Sequence[Caller], known: dict[str, str]) -> None:
         """Make contacts for calls none of whose ids is known, and claim their ids, all in one round trip."""
         claims: dict[str, str] = {}
@@ -206,22 +221,16 @@ class Identities:
         return (await self._claim_many({name: contact}))[name]
 
     async def _claim_many(self, claims: dict[str, str]) -> dict[str, str]:
+        """What identities name after each was claimed for a contact, or only read ("")."""
         with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for name, contact in claims.items():
-                    pipe.set(name, contact, nx=True)
-                    pipe.get(name)
-                answers = await pipe.execute()
-        return {name: answers[2 * at + 1].decode() for at, name in enumerate(claims)}
+            named = await self._ask(list(claims.items()))
+        return {name: contact.decode() for name, contact in zip(claims, named, strict=True) if contact}
 
-    async def _lookup(self, names: Sequence[str]) -> Sequence[str | None]:
-        if not names:
-            return []
-        with redis_needed():
-            return await self._read(names)
-
-    async def _get_many(self, names: list[str]) -> list[str | None]:
-        return [None if value is None else value.decode() for value in await self._redis.mget(names)]
+    async def _named(self, claims: list[tuple[str, str]]) -> list[bytes | None]:
+        names, contacts = [name for name, _ in claims], [contact for _, contact in claims]
+        [named] = await _claim.each(self._redis, [(names, contacts)])
+        found: list[bytes | None] = named
+        return found
 
     def _pair(self, caller: Caller) -> tuple[str, str]:
         return (
