@@ -229,6 +229,8 @@ def _plan_templates(plan: Plan) -> None:
 def _plan_triggers(plan: Plan) -> None:
     found: dict[Occasion, list[Trigger]] = defaultdict(list)
     for trigger in plan.book.triggers.values():
+        if trigger.name in plan.book.paused:
+            continue
         match trigger.occasion:
             case OnEvent(event=name):
                 found["event", name].append(trigger)

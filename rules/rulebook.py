@@ -249,6 +249,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     quiet_hours: QuietHours | None = None
     goals: dict[str, Goal] = msgspec.field(default_factory=dict)
     languages: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)  # (kind, name) → "en" or "fr"
+    paused: frozenset[str] = frozenset()  # triggers that do not fire, for now and whatever the text says
 
     def statements(self) -> list[Statement]:
         """All statements in the order of the text."""

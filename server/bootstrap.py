@@ -21,8 +21,10 @@ from server.services.alerts import Alerts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
+from server.services.drafts import Drafts
 from server.services.ingest import Ingest
 from server.services.joining import Joining
+from server.services.pauses import Pauses
 from server.services.people import People
 from server.services.previews import Previews
 from server.services.rates import Rates
@@ -31,6 +33,7 @@ from server.services.rulebooks import Rulebooks
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import HasState, Status
+from server.services.submissions import Submissions
 from server.settings import Settings
 from server.store.buckets import Buckets
 from server.store.inbox import Inbox
@@ -69,6 +72,9 @@ class Services:
     consents: Consents
     rulebooks: Rulebooks
     previews: Previews
+    drafts: Drafts
+    submissions: Submissions
+    pauses: Pauses
     segments: Segments
     lists: Lists
     alerts: Alerts
@@ -198,6 +204,8 @@ def build_services(
     consents = Consents(store, clock, rulebooks)
     contacts = Contacts(store, clock, rulebooks, timezone=timezone)
     alerts = Alerts(store, clock, rulebooks, contacts)
+    people = People(store, clock)
+    drafts = Drafts(store, clock, rulebooks, contacts, timezone=timezone)
     ingest = Ingest(store, clock, Joining(store, clock, consents), Rates(Buckets(store.redis), clock))
     return Services(
         ingest=ingest,
@@ -205,11 +213,14 @@ def build_services(
         consents=consents,
         rulebooks=rulebooks,
         previews=Previews(store, clock, rulebooks, timezone=timezone),
+        drafts=drafts,
+        submissions=Submissions(store, clock, rulebooks, drafts, people),
+        pauses=Pauses(store, clock, rulebooks),
         segments=Segments(store, rulebooks),
         lists=Lists(store, rulebooks),
         alerts=alerts,
         deliveries=Deliveries(store, clock, alerts, channels),
-        people=People(store, clock),
+        people=people,
         sources=Sources(store, clock),
         status=Status(store, clock, bots),
         rejected=Rejected(store, ingest),

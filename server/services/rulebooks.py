@@ -12,6 +12,7 @@ from rules.errors import Problem
 from rules.rulebook import Rulebook
 from server.errors import FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import Actor
+from server.store.pauses import Pauses
 from server.store.rulebooks import RulebookVersion
 from server.store.store import Store
 
@@ -47,19 +48,32 @@ class Rulebooks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._pauses = Pauses(store.redis, store.seal)
+        self._paused: frozenset[str] = frozenset()
         self._live = Rulebook()
         self._asked = -_FRESH
         self._parsing = asyncio.Lock()
 
     async def live(self) -> Rulebook:
-        """The published rulebook, parsed; an empty one (version 0) before the first. At most 250 ms old."""
+        """The published rulebook, parsed, with what is paused; an empty one (version 0) before the first.
+
+        At most 250 ms old.
+        """
         now = asyncio.get_running_loop().time()
         if now - self._asked >= _FRESH:
-            version = await self._store.rulebooks.current_version()
+            version, self._paused = await asyncio.gather(
+                self._store.rulebooks.current_version(), self._pauses.names("trigger")
+            )
             self._asked = now
             if version != self._live.version:
                 return await self.at(version)
+            if self._paused != self._live.paused:
+                self._live = msgspec.structs.replace(self._live, paused=self._paused)
         return self._live
+
+    def look_again(self) -> None:
+        """Ask the store at the next `live`: something was published or paused."""
+        self._asked = -_FRESH
 
     async def at(self, version: int) -> Rulebook:
         """The published rulebook, known to be this version: parsed once."""
@@ -68,7 +82,8 @@ class Rulebooks:
                 record = await self._store.rulebooks.get(version)
                 if record is None:
                     raise NotFound(f"there is no version {version} of the rulebook", code="no_version")
-                self._live = await asyncio.to_thread(_parse, record)
+                book = await asyncio.to_thread(_parse, record)
+                self._live = msgspec.structs.replace(book, paused=self._paused)
             return self._live
 
     async def check(self, text: str) -> Checked:
@@ -81,21 +96,28 @@ class Rulebooks:
         Raises `Forbidden` without the role `approver` or the scope `rules`, `WrongRulebook` with what `check` found,
         `Conflict` where the base has moved on.
         """
-        if "rules" not in actor.scopes and not actor.has("admin"):
-            raise Forbidden("publishing needs an API key with the scope `rules`, or the role admin", code="needs_rules")
+        _require_rules(actor)
+        return await self._publish(actor, text, base, comment)
+
+    async def _publish(self, actor: Actor, text: str, base: int, comment: str) -> RulebookVersion:
         checked = await self.check(text)
         if not checked.ok:
             raise WrongRulebook(checked)
         author = actor.name or actor.id
         version = await self._store.rulebooks.publish(text, author=author, comment=comment[:500], base=base)
-        self._asked = -_FRESH
+        self.look_again()
         return version
 
     async def rollback(self, actor: Actor, number: int) -> RulebookVersion:
         """Publish the text of an earlier version again, as a new version; raises as `publish` does, and `NotFound`."""
+        _require_rules(actor)
+        return await self.restore(actor, number)
+
+    async def restore(self, actor: Actor, number: int) -> RulebookVersion:
+        """Publish the text of an earlier version again, for those whom the caller lets do so; raises as `publish`."""
         earlier = await self.version(number)
         base = await self._store.rulebooks.current_version()
-        return await self.publish(actor, earlier.text, base=base, comment=f"rollback to {number}")
+        return await self._publish(actor, earlier.text, base, f"rollback to {number}")
 
     async def current(self) -> RulebookVersion:
         """The published version; raises `NotFound` before the first."""
@@ -124,6 +146,11 @@ def check(text: str) -> Checked:
         return Checked(problems=errors.problems, warnings=errors.warnings)
     problems = not_run_yet(book)
     return Checked(problems=problems, warnings=list(book.warnings), book=None if problems else book)
+
+
+def _require_rules(actor: Actor) -> None:
+    if "rules" not in actor.scopes and not actor.has("admin"):
+        raise Forbidden("publishing needs an API key with the scope `rules`, or the role admin", code="needs_rules")
 
 
 def _parse(record: RulebookVersion) -> Rulebook:

@@ -14,6 +14,7 @@ __all__ = [
     "alerts",
     "api_keys",
     "bots",
+    "approval",
     "bucket",
     "card",
     "consents",
@@ -23,6 +24,10 @@ __all__ = [
     "data_keys",
     "due",
     "engines",
+    "dictionaries",
+    "draft_revisions",
+    "drafts",
+    "drafts_touched",
     "failed",
     "history",
     "identity",
@@ -37,11 +42,14 @@ __all__ = [
     "moved",
     "owner",
     "pace",
+    "notices",
     "partition_of",
     "partitions",
     "people",
     "rejected",
+    "paused",
     "rulebook",
+    "prompt",
     "rulebook_current",
     "segment",
     "sending",
@@ -49,6 +57,9 @@ __all__ = [
     "stats",
     "terminal",
     "timers",
+    "submission",
+    "submission_shown",
+    "submissions_waiting",
     "transfers",
     "undelivered",
     "write_keys",
@@ -102,6 +113,56 @@ def identity(namespace: str, digest: str) -> str:
 def inbox(platform: str) -> str:
     """Hash: id of a request from a chat platform → the sealed request, until it has been worked."""
     return f"{PREFIX}{{inbox:{platform}}}:waiting"
+def paused() -> str:
+    """Hash: `<kind>:<name>` of a rule → sealed record of its pause."""
+    return PREFIX + "paused"
+
+
+def drafts() -> str:
+    """Hash: user id → sealed draft."""
+    return PREFIX + "{drafts}:texts"
+
+
+def draft_revisions() -> str:
+    """Hash: user id → how often the draft has changed."""
+    return PREFIX + "{drafts}:revisions"
+
+
+def drafts_touched() -> str:
+    """Hash: user id → sealed names of the statements that the draft changes."""
+    return PREFIX + "{drafts}:touched"
+
+
+def prompt(digest: str) -> str:
+    """What a message asks a text for, sealed; `digest` is the keyed hash of the message. Forgotten after a week."""
+    return f"{PREFIX}{{drafts}}:prompt:{digest}"
+
+
+def submission(submission_id: str) -> str:
+    """A sealed submission; forgotten some months after its end."""
+    return f"{PREFIX}{{drafts}}:submission:{submission_id}"
+
+
+def submissions_waiting() -> str:
+    """Sorted set: submission id → when it was handed in. Who is not in it cannot be approved."""
+    return PREFIX + "{drafts}:waiting"
+
+
+def submission_shown(submission_id: str) -> str:
+    """Set of the people who have been shown a submission."""
+    return f"{PREFIX}{{drafts}}:shown:{submission_id}"
+
+
+def approval() -> str:
+    """`off` where an approver may publish without a second person."""
+    return PREFIX + "approval"
+
+
+def notices(platform: str) -> str:
+    """Stream of sealed notices for people on a platform; read by its bots as one group, taken out when told."""
+    return f"{PREFIX}{{notices}}:{platform}"
+
+
 
 
 def inbox_seen(platform: str, digest: str) -> str:

@@ -25,7 +25,7 @@ _publish = script("publish")
 
 
 class RulebookVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A published text: who published it when and why; `hash` is the SHA-256 of the text, in hex."""
+    """A published text: who wrote it, why, when it was published; `hash` is the SHA-256 of the text, in hex."""
 
     version: int
     hash: str
@@ -33,6 +33,7 @@ class RulebookVersion(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     comment: str
     time: Millis
+    approver: str = ""  # who approved it, where that was a second person
 
 
 class Rulebooks:
