@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 
 import msgspec
@@ -27,7 +28,7 @@ _FAILED = 1000  # entries set aside that are kept for looking at
 class _Before(msgspec.Struct, frozen=True):
     """What the indexes held of a contact before the batch."""
 
-    stored: bool
+    stored: bool  # and not joined into another
     segments: frozenset[str]
     lists: frozenset[str]
     tenths: int
@@ -69,7 +70,11 @@ class Batch:
         """Remember what the indexes hold of a contact; call before the first decision about it."""
         if contact.id not in self._before:
             self._before[contact.id] = _Before(
-                stored, frozenset(contact.segments), frozenset(contact.lists), contact.tenths, contact.changes_at
+                stored and not contact.moved_to,
+                frozenset(contact.segments),
+                frozenset(contact.lists),
+                contact.tenths,
+                contact.changes_at,
             )
 
     def add(self, contact: Contact, decision: Decision, book: Rulebook) -> None:
@@ -110,7 +115,6 @@ class Batch:
         self._transfer(Transfer(origin, contact.moved_to, contact.id, absorbed))
         self._command("DEL", keys.history(partition, contact.id))
         self._command("HSET", keys.consents(partition, contact.id), "m", contact.moved_to)
-        self._command("ZREM", keys.contacts(partition), contact.id)
         self._command("ZREM", keys.timers(partition), contact.id)
         there = keys.partition_of(contact.moved_to, self._partitions)
         if there != partition:
@@ -130,26 +134,33 @@ class Batch:
         """Mend a timer that says another moment than the contact does."""
         self._timers[contact] = at
 
-    def recomputed(self, version: int, last: str, done: int) -> None:
-        """Write down how far a recompute is."""
+    def recomputed(self, version: int, bucket: int | None, done: int) -> None:
+        """Write down how far a recompute is: the bucket to go on with, None at its end."""
         name = keys.meta(self._owned.partition)
-        if last:
-            self._command("HSET", name, "recompute", version, "last", last)
+        if bucket is not None:
+            self._command("HSET", name, "recompute", version, "bucket", bucket)
             self._command("HINCRBY", name, "done", done)
         else:
-            self._command("HSET", name, "recompute", version, "last", "", "done", 0)
+            self._command("HSET", name, "recompute", version, "bucket", "", "done", 0, "base", version)
 
     def commit(self) -> Commit:
         """Everything, as one commit."""
         partition, owned = self._owned.partition, self._owned
         commit = Commit(partition=partition, token=owned.token, before=owned.cursor, after=self.cursor)
         commands = commit.commands
+        start, crc32, count, more = keys.contacts_start(partition), zlib.crc32, self._partitions, 0
         for contact in self._changed.values():
-            commands.append(["SET", keys.contact(partition, contact.id), self._seal.encode("contact", contact)])
+            contact_id = contact.id
+            bucket = crc32(contact_id.encode()) // count % keys.BUCKETS
+            commands.append(["HSET", f"{start}{bucket}", contact_id, self._seal.encode("contact", contact)])
+            more -= self._before[contact_id].stored
             if not contact.moved_to:
+                more += 1
                 self._index(contact, commands)
             else:
-                self._unindex(contact.id, commands)
+                self._unindex(contact_id, commands)
+        if more:
+            commands.append(["HINCRBY", keys.meta(partition), "contacts", more])
         for contact_id, at in self._timers.items():
             commands.append(_timer(partition, contact_id, at))
         commands += self._more
@@ -161,8 +172,6 @@ class Batch:
 
     def _index(self, contact: Contact, commands: list[list[Word]]) -> None:
         partition, before = self._owned.partition, self._before[contact.id]
-        if not before.stored:
-            commands.append(["ZADD", keys.contacts(partition), 0, contact.id])
         if contact.changes_at != before.changes_at:
             commands.append(_timer(partition, contact.id, contact.changes_at))
         bound = self._bounds[contact.id]

@@ -4,7 +4,7 @@ rulebook changes, what travels to other partitions."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from server.engine.batch import Batch
 from server.engine.deciding import Decider, PastWanted, Poison
 from server.engine.leases import Leases
 from server.engine.owned import Owned
+from server.engine.packing import Packing
 from server.engine.transfers import Transfers
 from server.errors import Unavailable
 from server.ports import Bell, Clock
@@ -40,6 +41,7 @@ _BALANCE = 1.0  # seconds between two looks at who else is there
 
 
 Batches: TypeAlias = list[tuple[Owned, Batch]]
+Work: TypeAlias = Callable[[Decider, Batch, Sequence[Contact]], None]
 
 
 class Engine:
@@ -73,6 +75,7 @@ class Engine:
         self._cache = contacts
         self._idle = idle
         self._balanced = 0.0
+        self.packing = Packing(partitions)
         self._rings: set[asyncio.Task[None]] = set()
         self.applied = 0
 
@@ -99,6 +102,7 @@ class Engine:
             keeper.cancel()
             stopped.cancel()
             await asyncio.gather(*self._rings, return_exceptions=True)
+            await self.packing.end()
             with suppress(*REDIS_FAULTS):
                 await self._stats.flush()
                 await self.leases.end()
@@ -145,6 +149,7 @@ class Engine:
         if now - self._balanced >= _BALANCE:
             self._balanced = now
             await self.rebalance()
+            await self.packing.tend(self.leases.owned)
             await self._stats.flush()
 
     async def rebalance(self) -> None:
@@ -226,7 +231,7 @@ class Engine:
     async def _fetch(self, wanted: Iterable[tuple[Owned, str]]) -> None:
         """Have these contacts decoded in their partitions' memory, where they exist."""
         missing = {(own.partition, contact): own for own, contact in wanted if contact not in own.contacts}
-        found = await self._partitions.load(list(missing))
+        found = await self._partitions.contacts.read(list(missing))
         self._unreadable = {}
         for ((_, contact_id), own), contact in zip(missing.items(), found, strict=True):
             if isinstance(contact, SealError):
@@ -284,54 +289,45 @@ class Engine:
         now = self._clock.now()
         late = [own for own in self.leases.owned.values() if own.next_timer is not None and own.next_timer <= now]
 
-        async def find(own: Owned) -> list[str]:
-            return await self._partitions.due_timers(own.partition, now, _SLICE)
-
-        await self._slices(late, find, book, Decider.moments)
+        batches: Batches = []
+        for own in late:
+            ids = await self._partitions.due_timers(own.partition, now, _SLICE)
+            await self._fetch([(own, contact) for contact in ids])
+            contacts = [own.contacts[contact] for contact in ids if contact in own.contacts]
+            batch = await self._worked(own, contacts, book, Decider.moments)
+            for contact_id in ids:
+                if contact_id not in own.contacts:
+                    batch.look_again(contact_id, None)
+            batches.append((own, batch))
+        await self._commit(batches)
         for own in late:
             own.next_timer = await self._partitions.next_timer(own.partition)
 
     async def _recompute(self, book: Rulebook) -> None:
         for own in self.leases.owned.values():
             if own.recomputed != book.version:
-                own.recomputed, own.recomputing, own.last = book.version, True, ""
-        behind = [own for own in self.leases.owned.values() if own.recomputing][:8]
-
-        async def find(own: Owned) -> list[str]:
-            return await self._partitions.after(own.partition, own.last, _SLICE)
-
-        await self._slices(behind, find, book, Decider.recompute, progress=True)
-
-    async def _slices(
-        self,
-        owned: Sequence[Owned],
-        find: Callable[[Owned], Awaitable[list[str]]],
-        book: Rulebook,
-        work: Callable[[Decider, Batch, Sequence[Contact]], None],
-        *,
-        progress: bool = False,
-    ) -> None:
-        """One slice of each partition: find the contacts, work on them, commit."""
+                own.recomputed, own.bucket = book.version, 0
         batches: Batches = []
-        for own in owned:
-            ids = await find(own)
-            await self._fetch([(own, contact) for contact in ids])
-            contacts = [own.contacts[contact] for contact in ids if contact in own.contacts]
-            past = await self._partitions.load_past(
-                [(own.partition, contact.id) for contact in contacts if needs_past(contact, book)]
-            )
-            batch = self._batch(own)
-            known = {contact.id for contact in contacts}
-            for contact_id in ids:
-                if contact_id not in known and not progress:
-                    batch.look_again(contact_id, None)
-            self._work(own, batch, self._decider(own, book, past), contacts, work)
-            if progress:
-                own.last = ids[-1] if len(ids) == _SLICE else ""
-                own.recomputing = bool(own.last)
-                batch.recomputed(book.version, own.last, len(ids))
+        for own in [own for own in self.leases.owned.values() if own.recomputing][:8]:
+            assert own.bucket is not None
+            found, own.bucket = await self._partitions.contacts.slice(own.partition, own.bucket, _SLICE)
+            contacts = []
+            for contact_id, contact in found:
+                known = own.contacts.get(contact_id, contact)
+                if not isinstance(known, SealError):
+                    contacts.append(own.contacts.setdefault(contact_id, known))
+            batch = await self._worked(own, contacts, book, Decider.recompute)
+            batch.recomputed(book.version, own.bucket, len(contacts))
             batches.append((own, batch))
         await self._commit(batches)
+
+    async def _worked(self, own: Owned, contacts: Sequence[Contact], book: Rulebook, work: Work) -> Batch:
+        past = await self._partitions.load_past(
+            [(own.partition, contact.id) for contact in contacts if needs_past(contact, book)]
+        )
+        batch = self._batch(own)
+        self._work(own, batch, self._decider(own, book, past), contacts, work)
+        return batch
 
     def _work(
         self,
@@ -339,7 +335,7 @@ class Engine:
         batch: Batch,
         decider: Decider,
         contacts: Sequence[Contact],
-        work: Callable[[Decider, Batch, Sequence[Contact]], None],
+        work: Work,
     ) -> None:
         """Work contact by contact: one that meets an error of ours does not stop the others."""
         for contact in contacts:

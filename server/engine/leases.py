@@ -71,9 +71,9 @@ class Leases:
                     token=token,
                     cursor=opened.cursor,
                     alerts=opened.alerts,
+                    base=opened.base,
                     recomputed=opened.recomputed,
-                    last=opened.last,
-                    recomputing=bool(opened.last),
+                    bucket=opened.bucket,
                     next_timer=opened.next_timer,
                     transfers=opened.transfers,
                 )

@@ -14,20 +14,24 @@ __all__ = ["Owned"]
 class Owned(msgspec.Struct, kw_only=True):
     """Where the writer of a partition stands. Since it is the only writer, contacts it has read stay valid.
 
-    `recomputed` is the version that all contacts are brought to, or are being brought to while `recomputing`; `last`
-    is then the last contact done.
+    All contacts are at least as `base`, a version of the rulebook, has them. `recomputed` is the version that they are
+    being brought to, from `bucket` on; None where that is done.
     """
 
     partition: int
     token: str
     cursor: str
     alerts: int
+    base: int
     recomputed: int
-    last: str
+    bucket: int | None
     next_timer: Millis | None
     transfers: bool
-    recomputing: bool = False
     contacts: dict[str, Contact] = msgspec.field(default_factory=dict)
+
+    @property
+    def recomputing(self) -> bool:
+        return self.bucket is not None
 
     def used(self, contact: Contact) -> None:
         """Put a contact behind all others in the order of going."""

@@ -98,7 +98,7 @@ class Contacts:
     async def page(self, actor: Actor, *, cursor: str | None = None, limit: int = 50) -> ContactPage:
         """All contacts, page by page, in no order that means anything. Raises `Forbidden`, `Invalid`."""
         require(actor, "read", "rep")
-        if cursor is not None and not re.fullmatch(r"\d{1,4}:[a-z0-9]*", cursor):
+        if cursor is not None and not re.fullmatch(r"\d{1,4}:\d{1,3}:[a-z0-9]*", cursor):
             raise bad_cursor()
         some = await self._store.contacts.page(cursor, limit)
         return ContactPage(await self._views(some.ids), some.next)

@@ -12,7 +12,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, TypeAlias
 
 import msgspec
@@ -87,22 +87,21 @@ async def work(task: Work, tell: Callable[[Answer], None]) -> Tally:
     try:
         partitions = Partitions(store.redis, store.seal, store.partitions)
         for partition in task.partitions:
-            last = ""
-            while True:
+            bucket: int | None = 0
+            while bucket is not None:
                 with redis_needed():
-                    ids = await partitions.after(partition, last, _PAGE)
-                    if not ids:
-                        break
-                    await _page(partitions, partition, ids, backtest)
-                last = ids[-1]
-                tell(Advanced(len(ids)))
+                    some, bucket = await partitions.contacts.slice(partition, bucket, _PAGE)
+                    found = [contact for _, contact in some if isinstance(contact, SealError) or not contact.moved_to]
+                    await _page(partitions, partition, found, backtest)
+                tell(Advanced(len(found)))
     finally:
         await store.redis.aclose()
     return backtest.tally
 
 
-async def _page(partitions: Partitions, partition: int, ids: list[str], backtest: Backtest) -> None:
-    found = await partitions.load([(partition, contact) for contact in ids])
+async def _page(
+    partitions: Partitions, partition: int, found: Sequence[Contact | SealError], backtest: Backtest
+) -> None:
     contacts = [contact for contact in found if isinstance(contact, Contact)]
     backtest.tally.failed += sum(isinstance(contact, SealError) for contact in found)
     past = await partitions.load_past([(partition, contact.id) for contact in contacts if contact.chunks])

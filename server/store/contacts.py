@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rules.contact import Contact, Event
 from server.store import keys
+from server.store.codec import SealError
+from server.store.dictionaries import Dictionaries
 from server.store.faults import redis_needed
+from server.store.scripts import script
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from server.store.codec import Sealer
 
-__all__ = ["Contacts", "Page"]
+__all__ = ["Contacts", "Page", "Slice"]
 
 _MOVES = 20  # a chain of joins longer than this is damage
+
+_load = script("load")
+_slice = script("slice")
 
 
 class Page(NamedTuple):
@@ -26,45 +32,74 @@ class Page(NamedTuple):
     next: str | None
 
 
+class Slice(NamedTuple):
+    """The contacts of some buckets, tombstones included, and the bucket to go on with (None: these were the last)."""
+
+    contacts: list[tuple[str, Contact | SealError]]
+    next: int | None
+
+
 class Contacts:
-    """Reads contact states and histories. Only the engine writes them (`partition.Partition`)."""
+    """Reads contact states and histories. Only the engine writes them (`server.engine.batch`)."""
 
     def __init__(self, redis: Redis, seal: Sealer, partitions: int) -> None:
         self._redis = redis
-        self._seal = seal
+        self._dictionaries = Dictionaries(redis, seal)
         self._partitions = partitions
 
     async def load(self, contact_id: str) -> Contact | None:
         """The contact, or the one that it was joined into; None where there is none."""
         for _ in range(_MOVES):
-            with redis_needed():
-                blob = await self._redis.get(keys.contact(self._partition(contact_id), contact_id))
-            if blob is None:
-                return None
-            contact: Contact = self._seal.decode("contact", blob, Contact)
-            if not contact.moved_to:
+            [contact] = await self.load_many([contact_id])
+            if contact is None or not contact.moved_to:
                 return contact
             contact_id = contact.moved_to
         return None
 
     async def load_many(self, contact_ids: Sequence[str]) -> list[Contact | None]:
         """Contacts as stored, tombstones included, in the order of the ids."""
-        if not contact_ids:
+        found: list[Contact | None] = []
+        for contact in await self.read([(self._partition(contact_id), contact_id) for contact_id in contact_ids]):
+            if isinstance(contact, SealError):
+                raise contact
+            found.append(contact)
+        return found
+
+    async def read(self, wanted: Sequence[tuple[int, str]]) -> list[Contact | SealError | None]:
+        """Contacts by partition and id; the error in the place of one that cannot be opened."""
+        if not wanted:
             return []
+        words: dict[int, list[int | str]] = {}
+        for partition, contact_id in wanted:
+            words.setdefault(partition, []).extend((keys.bucket_of(contact_id, self._partitions), contact_id))
+        calls = [([keys.contacts_start(partition)], some) for partition, some in words.items()]
         with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for contact_id in contact_ids:
-                    pipe.get(keys.contact(self._partition(contact_id), contact_id))
-                blobs = await pipe.execute()
-        return [None if blob is None else self._seal.decode("contact", blob, Contact) for blob in blobs]
+            answers = await _load.each(self._redis, calls)
+            in_order = {partition: iter(answer) for partition, answer in zip(words, answers, strict=True)}
+            blobs = [next(in_order[partition]) for partition, _ in wanted]
+            return await self._dictionaries.decode_all("contact", blobs, Contact)
+
+    async def slice(self, partition: int, bucket: int, enough: int) -> Slice:
+        """The contacts of whole buckets from `bucket` on, until `enough` are read."""
+        with redis_needed():
+            answers = await _slice.each(
+                self._redis, [([keys.contacts_start(partition)], [bucket, keys.BUCKETS, enough])]
+            )
+            [following, *buckets] = answers[0]
+            ids = [contact_id.decode() for pairs in buckets for contact_id in pairs[::2]]
+            blobs = [blob for pairs in buckets for blob in pairs[1::2]]
+            contacts = await self._dictionaries.decode_all("contact", blobs, Contact)
+        return Slice(list(zip(ids, contacts, strict=True)), following if following < keys.BUCKETS else None)
 
     async def past(self, contact: Contact) -> list[Event]:
         """The events of a contact's stored chunks, in order of arrival."""
         with redis_needed():
             blobs = await self._redis.lrange(keys.history(self._partition(contact.id), contact.id), 0, -1)
-        past: list[Event] = []
-        for blob in blobs:
-            past += self._seal.decode("history", blob, list[Event])
+            past: list[Event] = []
+            for events in await self._dictionaries.decode_all("history", blobs, list[Event]):
+                if isinstance(events, SealError):
+                    raise events
+                past += events
         return past
 
     async def history(self, contact: Contact) -> list[Event]:
@@ -77,21 +112,36 @@ class Contacts:
         with redis_needed():
             async with self._redis.pipeline(transaction=False) as pipe:
                 for partition in range(self._partitions):
-                    pipe.zcard(keys.contacts(partition))
-                return sum(await pipe.execute())
+                    pipe.hget(keys.meta(partition), "contacts")
+                return sum(int(number or 0) for number in await pipe.execute())
 
     async def page(self, cursor: str | None = None, limit: int = 100) -> Page:
-        """Contact ids, partition by partition, by age within each; `cursor` is the `next` of the page before."""
-        partition, _, last = (cursor or "0:").partition(":")
-        at, after = int(partition), f"({last}" if last else "-"
+        """Contact ids, bucket by bucket, by age within each; `cursor` is the `next` of the page before."""
+        partition, bucket, last = _position(cursor)
         ids: list[str] = []
-        while at < self._partitions and len(ids) < limit:
-            with redis_needed():
-                found = await self._redis.zrangebylex(keys.contacts(at), after, "+", 0, limit - len(ids))
-            ids += [contact_id.decode() for contact_id in found]
-            if len(ids) < limit:
-                at, after = at + 1, "-"
-        return Page(ids, f"{at}:{ids[-1]}" if len(ids) == limit and ids else None)
+        while partition < self._partitions and len(ids) <= limit:
+            some = await self.slice(partition, bucket, limit + 1 - len(ids))
+            found = [(keys.bucket_of(contact_id, self._partitions), contact_id) for contact_id in _living(some)]
+            ids += [contact_id for place, contact_id in sorted(found) if (place, contact_id) > (bucket, last)]
+            partition, bucket, last = (partition + 1, 0, "") if some.next is None else (partition, some.next, "")
+        if len(ids) <= limit:
+            return Page(ids, None)
+        del ids[limit:]
+        place = self._partition(ids[-1]), keys.bucket_of(ids[-1], self._partitions)
+        return Page(ids, f"{place[0]}:{place[1]}:{ids[-1]}")
 
     def _partition(self, contact_id: str) -> int:
         return keys.partition_of(contact_id, self._partitions)
+
+
+def _living(some: Slice) -> list[str]:
+    return [
+        contact_id
+        for contact_id, contact in some.contacts
+        if not isinstance(contact, SealError) and not contact.moved_to
+    ]
+
+
+def _position(cursor: str | None) -> tuple[int, int, str]:
+    partition, bucket, last = (cursor or "0:0:").split(":")
+    return int(partition), int(bucket), last

@@ -45,7 +45,7 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
                 pipe.xlen(keys.log(partition))
                 pipe.llen(keys.transfers(partition))
                 pipe.exists(keys.lease(partition))
-                pipe.hmget(keys.meta(partition), ["recompute", "last"])
+                pipe.hmget(keys.meta(partition), ["recompute", "bucket"])
                 pipe.zcount(keys.due(partition), "-inf", now)
                 pipe.zcard(keys.undelivered(partition))
             current, engines, *rows = await pipe.execute()
@@ -57,7 +57,7 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
         engines=engines,
         waiting=sum(logs) + sum(transfers),
         rulebook=version,
-        recomputing=sum(int(reached or 0) != version or bool(last) for reached, last in recomputes),
+        recomputing=sum(int(reached or 0) != version or bool(bucket) for reached, bucket in recomputes),
         due=sum(due),
         undelivered=sum(undelivered),
     )

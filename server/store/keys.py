@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 
 __all__ = [
+    "BUCKETS",
     "accounts",
     "alert",
     "alerts",
@@ -16,12 +17,14 @@ __all__ = [
     "bots",
     "approval",
     "bucket",
+    "bucket_of",
     "card",
     "consents",
-    "contact",
     "contacts",
+    "contacts_start",
     "cursor",
     "data_keys",
+    "dictionaries",
     "due",
     "engines",
     "dictionaries",
@@ -66,11 +69,17 @@ __all__ = [
 ]
 
 PREFIX = "relance:"
+BUCKETS = 256  # hashes into which the contacts of a partition are sorted: so many are read at once
 
 
 def partition_of(contact_id: str, partitions: int) -> int:
     """The partition of a contact: CRC-32 of its id, modulo the number of partitions."""
     return zlib.crc32(contact_id.encode()) % partitions
+
+
+def bucket_of(contact_id: str, partitions: int) -> int:
+    """The bucket of a contact within its partition."""
+    return zlib.crc32(contact_id.encode()) // partitions % BUCKETS
 
 
 # --- the installation -------------------------------------------------------------------------------------------
@@ -84,6 +93,11 @@ def partitions() -> str:
 def data_keys() -> str:
     """Hash: key id → data key, wrapped under the secret key."""
     return PREFIX + "keys"
+
+
+def dictionaries() -> str:
+    """Hash: number → sealed dictionary that records are packed with."""
+    return PREFIX + "dictionaries"
 
 
 def engines() -> str:
@@ -248,7 +262,7 @@ def lease(partition: int) -> str:
 
 
 def meta(partition: int) -> str:
-    """Hash: `alerts` how many ever; `recompute` version worked towards, `last` contact id done, `done` how many."""
+    """Hash: `contacts` how many, `alerts` how many ever, what `recompute` is about (see `partition.Opened`)."""
     return _in(partition, "meta")
 
 
@@ -282,13 +296,14 @@ def transfers(partition: int) -> str:
     return _in(partition, "transfers")
 
 
-def contacts(partition: int) -> str:
-    """Sorted set of contact ids, all with score 0: ordered by id, so by age."""
-    return _in(partition, "contacts")
+def contacts(partition: int, bucket: int) -> str:
+    """Hash: contact id → sealed contact, tombstones included."""
+    return f"{PREFIX}{{{partition}}}:contacts:{bucket}"
 
 
-def contact(partition: int, contact_id: str) -> str:
-    return _in(partition, "contact:" + contact_id)
+def contacts_start(partition: int) -> str:
+    """What the names of a partition's hashes of contacts begin with; the bucket follows."""
+    return _in(partition, "contacts:")
 
 
 def history(partition: int, contact_id: str) -> str:

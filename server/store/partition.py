@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rules.contact import Contact, Event, Millis
+from rules.contact import Event, Millis
 from rules.entry import Entry
 from server.store import keys
 from server.store.codec import SealError
+from server.store.contacts import Contacts
+from server.store.dictionaries import Dictionaries
 from server.store.scripts import script
 from server.store.wire import Word, exchange
 
@@ -29,12 +31,18 @@ _renew = script("renew")
 
 
 class Opened(msgspec.Struct, kw_only=True):
-    """Where a partition stands when its lease is taken."""
+    """Where a partition stands when its lease is taken.
+
+    All its contacts are at least as `base` has them, the last version of the rulebook to which a recompute came to its
+    end. `recomputed` is the version that they are being brought to, from `bucket` on (None: that is done, or has not
+    begun).
+    """
 
     cursor: str
     alerts: int
+    base: int
     recomputed: int
-    last: str
+    bucket: int | None
     next_timer: Millis | None
     transfers: bool
 
@@ -82,6 +90,8 @@ class Partitions:
         self.redis = redis
         self.seal = seal
         self.count = partitions
+        self.contacts = Contacts(redis, seal, partitions)
+        self.dictionaries = Dictionaries(redis, seal)
 
     # --- leases ---
 
@@ -125,15 +135,16 @@ class Partitions:
         """Where the partition stands."""
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.get(keys.cursor(partition))
-            pipe.hmget(keys.meta(partition), ["alerts", "recompute", "last"])
+            pipe.hmget(keys.meta(partition), ["alerts", "base", "recompute", "bucket"])
             pipe.zrange(keys.timers(partition), 0, 0, withscores=True)
             pipe.exists(keys.transfers(partition))
-            cursor, (alerts, recomputed, last), timers, transfers = await pipe.execute()
+            cursor, (alerts, base, recomputed, bucket), timers, transfers = await pipe.execute()
         return Opened(
             cursor=cursor.decode() if cursor else "0-0",
             alerts=int(alerts or 0),
+            base=int(base or 0),
             recomputed=int(recomputed or 0),
-            last=last.decode() if last else "",
+            bucket=int(bucket) if bucket else None,
             next_timer=int(timers[0][1]) if timers else None,
             transfers=bool(transfers),
         )
@@ -161,20 +172,6 @@ class Partitions:
             entry = None
         return Line(entry_id.decode(), contact.decode(), sealed, entry)
 
-    async def load(self, wanted: Sequence[tuple[int, str]]) -> list[Contact | SealError | None]:
-        """Contacts by partition and id; the error in the place of one that cannot be opened."""
-        if not wanted:
-            return []
-        blobs = await self.redis.mget([keys.contact(partition, contact) for partition, contact in wanted])
-        return [None if blob is None else self._opened(blob) for blob in blobs]
-
-    def _opened(self, blob: bytes) -> Contact | SealError:
-        try:
-            contact: Contact = self.seal.decode("contact", blob, Contact)
-        except SealError as error:
-            return error
-        return contact
-
     async def load_past(self, wanted: Sequence[tuple[int, str]]) -> dict[str, list[Event]]:
         """Events of stored chunks, by contact id."""
         if not wanted:
@@ -186,8 +183,10 @@ class Partitions:
         past: dict[str, list[Event]] = {}
         for (_, contact), blobs in zip(wanted, answers, strict=True):
             events = past[contact] = []
-            for blob in blobs:
-                events += self.seal.decode("history", blob, list[Event])
+            for chunk in await self.dictionaries.decode_all("history", blobs, list[Event]):
+                if isinstance(chunk, SealError):
+                    raise chunk
+                events += chunk
         return past
 
     async def due_timers(self, partition: int, now: Millis, limit: int) -> list[str]:
@@ -199,11 +198,6 @@ class Partitions:
         """When the next contact is to be looked at."""
         found = await self.redis.zrange(keys.timers(partition), 0, 0, withscores=True)
         return int(found[0][1]) if found else None
-
-    async def after(self, partition: int, last: str, limit: int) -> list[str]:
-        """The next contact ids behind `last`, in their order."""
-        found = await self.redis.zrangebylex(keys.contacts(partition), f"({last}" if last else "-", "+", 0, limit)
-        return [contact.decode() for contact in found]
 
     # --- writing ---
 

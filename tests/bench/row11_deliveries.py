@@ -143,7 +143,8 @@ async def _contact(office: Office, number: int) -> str:
         tail=[Event("Page Viewed", n, {"url": f"/p/{n}", "title": "Page", "n": n}) for n in range(20)],
     )
     store = office.store
-    await store.redis.set(keys.contact(store.partition(contact.id), contact.id), store.seal.encode("contact", contact))
+    bucket = keys.contacts(store.partition(contact.id), keys.bucket_of(contact.id, store.partitions))
+    await store.redis.hset(bucket, contact.id, store.seal.encode("contact", contact))
     return contact.id
 
 

@@ -111,7 +111,7 @@ def _fill(data: Path) -> None:
     server, client = _serve(data)
     client.setblocking(True)
     chance = random.Random(1)
-    length = len(Sealer({1: bytes(32)}, b"k").encode("contact", _contact()))
+    length = len(Sealer({1: bytes(32)}, b"k").encode("contact", _contact())) // 3  # as packed by a dictionary
     batch: list[bytes] = []
     for number in range(CONTACTS):
         batch += _commands(f"u{number:017d}", chance, length)
@@ -144,10 +144,9 @@ def _info(client: socket.socket) -> bytes:
 
 def _commands(contact: str, chance: random.Random, length: int) -> list[bytes]:
     partition = keys.partition_of(contact, PARTITIONS)
-    score = str(chance.randrange(1000))
+    score, sealed = str(chance.randrange(1000)), chance.randbytes(length)
     commands = [
-        _command("SET", keys.contact(partition, contact), chance.randbytes(length)),
-        _command("ZADD", keys.contacts(partition), "0", contact),
+        _command("HSET", keys.contacts(partition, keys.bucket_of(contact, PARTITIONS)), contact, sealed),
         _command("HSET", keys.consents(partition, contact), "n", "2", "s", chance.randbytes(90)),
         _command("RPUSH", keys.ledger(partition, contact), chance.randbytes(160), chance.randbytes(160)),
     ]
