@@ -72,6 +72,7 @@ class Child:
             log.warning("process does not end and is killed", child=self.name)
             process.kill()
             await process.wait()
+        log.info("stopped", child=self.name, status=process.returncode)
 
 
 class Supervisor:
@@ -101,6 +102,7 @@ class Supervisor:
         finally:
             if self._redis is not None:
                 await self._redis.stop()
+                log.info("stopped", child="redis-server")
             os.close(lock)
 
     async def _run_children(

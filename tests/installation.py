@@ -70,7 +70,7 @@ class Installation:
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(40)
+        return self._process.wait(90)  # a disk that is busy elsewhere may hold an fsync up for long
 
     def wait_ready(self, seconds: float = 60) -> None:
         """Wait until `/ready` answers 200."""
