@@ -25,7 +25,7 @@ from rules.rulebook import (
 )
 from rules.segment import note_move, settle
 
-__all__ = ["put_on_list", "run_triggers"]
+__all__ = ["allowed", "put_on_list", "run_triggers"]
 
 
 def run_triggers(course: Course) -> None:
@@ -53,7 +53,7 @@ def _fires(course: Course, trigger: Trigger, occasion: Occasion) -> bool:
         return False
     if trigger.when is not None and not _met(course, trigger):
         return False
-    if trigger.at_most is not None and not _allowed(
+    if trigger.at_most is not None and not allowed(
         contact.firings.get(trigger.name, []), trigger.at_most, course.now, course.where
     ):
         return False
@@ -107,7 +107,8 @@ def _set_attribute(course: Course, trigger: Trigger, name: str, condition: Condi
     set_value(course, name, value, course.now, True)
 
 
-def _allowed(times: list[Millis], at_most: AtMost, now: Millis, where: tzinfo) -> bool:
+def allowed(times: list[Millis], at_most: AtMost, now: Millis, where: tzinfo) -> bool:
+    """Whether a cap lets a trigger fire once more."""
     per = at_most.per
     if per == "ever":
         used = len(times)
