@@ -100,7 +100,7 @@ class Supervisor:
                 await self._redis.spawn()
             await self._run_children(stop, prepare, ready)
         finally:
-            if self._redis is not None:
+            if self._redis is not None and self._redis.process is not None:
                 await self._redis.stop()
                 log.info("stopped", child="redis-server")
             os.close(lock)
