@@ -32,7 +32,7 @@ from rules.rulebook import (
 )
 from rules.trigger import allowed
 
-__all__ = ["Part", "RuleWhy", "explain_rule"]
+__all__ = ["Kind", "Part", "RuleWhy", "explain_rule"]
 
 Kind: TypeAlias = Literal["score", "segment", "trigger"]
 Outcome: TypeAlias = Literal["true", "false", "missing", "error", "value"]

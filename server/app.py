@@ -16,6 +16,7 @@ from server.api.documentation import OPENAPI, describe_events
 from server.api.ingest import IngestRoutes
 from server.api.measure import measuring
 from server.api.operation import health, metrics_route, ready
+from server.api.previews import PreviewRoutes
 from server.api.problems import EXCEPTION_HANDLERS
 from server.api.rejected import RejectedRoutes
 from server.api.rulebook import RulebookRoutes
@@ -56,6 +57,7 @@ def create_app(
             SegmentRoutes,
             ListRoutes,
             RulebookRoutes,
+            PreviewRoutes,
             AlertRoutes,
             RejectedRoutes,
             *chat_routes(bots or {}),

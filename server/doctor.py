@@ -168,6 +168,8 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
             else:
                 yield Finding("rulebook", "note", "none is published: `relance publish FILE`")
             figures = (await relance.services.status.snapshot()).figures
+            if figures is not None and (now := figures.recompute) is not None:
+                yield Finding("recompute", "note", f"version {now.version} has reached {now.done} of {now.of} contacts")
             if figures is not None and figures.held < figures.partitions:
                 text = f"{figures.partitions - figures.held} partitions have none: start `relance engine`"
                 yield Finding("engines", "wrong", text)

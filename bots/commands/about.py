@@ -78,9 +78,10 @@ class Status(Command, frozen=True, kw_only=True, tag="status"):
             Field(t("Entries waiting"), t.number(now.waiting)),
             Field(t("Cards waiting"), t.number(now.due)),
         ]
-        if now.recomputing:
-            done = now.partitions - now.recomputing
-            fields.append(Field(t("Recompute"), t("{done} of {all} partitions", done=done, all=now.partitions)))
+        if now.recompute is not None:
+            done, of = t.number(now.recompute.done), t.number(now.recompute.of)
+            text = t("version {version}: {done} of {of} contacts", version=now.recompute.version, done=done, of=of)
+            fields.append(Field(t("Recompute"), text))
         if now.undelivered:
             fields.append(Field(t("Not delivered"), t.number(now.undelivered)))
         return Reply(

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any, Final, Self
 
 from bots.commands.base import Asking, Command, Misused
+from bots.commands.verdict import rule_why
 from bots.replies import Field, Item, Reply
 from rules.contact import Contact
-from rules.explain import RuleWhy, ScoreLine
+from rules.explain import ScoreLine
 from rules.rulebook import Rulebook
 from server.i18n import Translator, mark
 from server.services.masking import mask_email, mask_text, masked_attributes
@@ -22,17 +23,6 @@ CONSENTS: Final[dict[str, str]] = {
     "pending": mark("to be confirmed"),
     "denied": mark("denied"),
     "withdrawn": mark("withdrawn"),
-}
-REFUSED: Final = {
-    "no consent": mark("No: the contact has not consented to its purpose."),
-    "no such event": mark("No: there has been no such event."),
-    "condition": mark("No: its condition is not true."),
-}
-OUTCOMES: Final = {
-    "true": mark("✓ `{term}`"),
-    "false": mark("✗ `{term}`"),
-    "missing": mark("? `{term}`: something in it is not known"),
-    "error": mark("! `{term}`: cannot be worked out"),
 }
 
 
@@ -98,10 +88,10 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
     async def answer(self, asking: Asking) -> Reply:
         t, contacts = asking.t, asking.services.contacts
         contact = await contacts.find(asking.actor, self.ref)
-        why = await contacts.why(asking.actor, contact.id, self.rule or None)
         who = contacts.display(contact, await asking.services.rulebooks.live())
-        if why.rule is not None:
-            return _rule(why.rule, who, t)
+        if self.rule:
+            return rule_why(await contacts.why_rule(asking.actor, contact.id, self.rule), who, t)
+        why = await contacts.why(asking.actor, contact.id)
         items = [Item(title=_line(line, t), lines=(f"`{_flat(line.text)}`",)) for line in why.lines]
         for each in why.adjustments:
             reason = f" — {each.reason}" if each.reason else ""
@@ -135,19 +125,6 @@ async def lead_items(asking: Asking, ids: Iterable[str]) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _rule(rule: RuleWhy, who: str, t: Translator) -> Reply:
-    text = t("Yes, it is true of this contact.") if rule.true else t(REFUSED.get(rule.reason, REFUSED["condition"]))
-    lines = [text]
-    if rule.true and rule.since:
-        lines.append(t("Since {moment}.", moment=t.moment(rule.since)))
-    if rule.hits:
-        lines.append(t.count("One hit.", "{number} hits.", rule.hits))
-    lines += [t(OUTCOMES[part.outcome], term=_flat(part.text)) for part in rule.parts]
-    return Reply(
-        title=f"{who} · {rule.rule}", lines=tuple(lines), code=rule.text, tone="good" if rule.true else "plain"
-    )
-
-
 def _line(line: ScoreLine, t: Translator) -> str:
     """`cart +20 (3 times, 2 count)`."""
     text = f"{line.rule} {t.points(line.points)}"
@@ -156,6 +133,8 @@ def _line(line: ScoreLine, t: Translator) -> str:
     times = t.count("once", "{number} times", line.hits)
     if line.counted != line.hits:
         times = t("{times}, of which {counted} count", times=times, counted=line.counted)
+    if isinstance(line.fresh, float) and round(line.fresh, 1) != round(line.points, 1):
+        times = t("{times}, {points} before ageing", times=times, points=t.points(line.fresh))
     return f"{text} ({times})"
 
 

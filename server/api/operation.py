@@ -12,12 +12,24 @@ from server.metrics import CONTENT_TYPE, Metrics
 __all__ = ["health", "metrics_route", "ready"]
 
 
+class _Recompute(msgspec.Struct, frozen=True):
+    """How many contacts have been brought under a version of the rulebook, of how many."""
+
+    version: int
+    done: int
+    of: int
+
+
 class _Ready(msgspec.Struct, frozen=True):
-    """Whether Redis answers and engines hold all partitions; how many entries wait; how the bots are."""
+    """Whether Redis answers and engines hold all partitions; how many entries wait; how the bots are.
+
+    `recompute` is there while a new version of the rulebook has not reached all contacts.
+    """
 
     ready: bool
     lag: int
     bots: dict[str, str]
+    recompute: _Recompute | msgspec.UnsetType = msgspec.UNSET
 
 
 @get("/health", summary="Alive", tags=["Operation"])
@@ -30,7 +42,9 @@ async def health() -> dict[str, str]:
 async def ready(services: From) -> Response[_Ready]:
     """200 or 503. `lag` 0 means that every acknowledged event has taken effect."""
     seen = await services.status.snapshot()
-    return Response(_Ready(seen.ready, seen.lag, seen.bots), status_code=200 if seen.ready else 503)
+    now = seen.recompute
+    under_way = msgspec.UNSET if now is None else _Recompute(now.version, now.done, now.of)
+    return Response(_Ready(seen.ready, seen.lag, seen.bots, under_way), status_code=200 if seen.ready else 503)
 
 
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:

@@ -7,10 +7,10 @@ from typing import Any
 import click
 import msgspec
 
-from rules.explain import RuleWhy
+from rules.verdict import Part
 from server.cli.session import as_json, operator, tell, with_relance
 from server.services.contacts import ContactView
-from server.services.why import Why
+from server.services.why import RuleView, Why
 
 __all__ = ["contact"]
 
@@ -62,10 +62,25 @@ def _why(found: Why) -> str:
     return "\n".join(lines)
 
 
-def _rule(found: RuleWhy) -> list[str]:
+def _rule(found: RuleView) -> list[str]:
     verdict = "true" if found.true else f"not true: {found.reason}"
     lines = [found.text, f"{found.kind} {found.rule} is {verdict}"]
-    return lines + [f"{part.outcome:>8}  {part.text}" for part in found.parts]
+    if found.culprit:
+        lines.append(f"decided by: {found.culprit}")
+    if found.since is not None:
+        by = found.entry if found.entry.startswith(("version", "time")) else f"entry {found.entry} of the log"
+        lines.append(
+            f"in the segment since {found.since:%Y-%m-%d %H:%M:%S} UTC, by {by}, under version {found.version}"
+        )
+    if found.at is not None:
+        lines.append(f"tried with the event of {found.at:%Y-%m-%d %H:%M:%S} UTC")
+    return lines + [line for part in found.parts for line in _part(part, 0)]
+
+
+def _part(part: Part, depth: int) -> list[str]:
+    shown = part.value if part.outcome == "value" else part.outcome
+    lines = [f"{shown:>12}  {'  ' * depth}{part.text}"]
+    return lines + [line for inner in part.parts for line in _part(inner, depth + 1)]
 
 
 def _value(value: Any) -> str:

@@ -17,32 +17,32 @@ from server.services.rulebooks import Checked, WrongRulebook
 from server.services.rulebooks import check as check_text
 from server.store.rulebooks import RulebookVersion
 
-__all__ = ["check", "fmt", "history", "publish", "rollback"]
+__all__ = ["FILE", "check", "fmt", "history", "publish", "read", "report", "rollback"]
 
-_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @as_json
 def check(file: Path, as_json: bool) -> None:
     """Tell all mistakes of a rulebook."""
-    checked = check_text(_read(file))
+    checked = check_text(read(file))
     result = {"ok": checked.ok, "errors": checked.problems, "warnings": checked.warnings}
-    tell(result, _report(file, checked), as_json)
+    tell(result, report(file, checked), as_json)
     sys.exit(0 if checked.ok else 1)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 def fmt(file: Path) -> None:
     """Write a rulebook in the usual form, comments kept (from `-`: print it)."""
-    text = _read(file)
+    text = read(file)
     try:
         usual = format_text(text)
     except RuleErrors as errors:
         checked = Checked(problems=errors.problems, warnings=errors.warnings)
-        click.echo(_report(file, checked), err=True)
+        click.echo(report(file, checked), err=True)
         sys.exit(1)
     if str(file) == "-":
         click.echo(usual, nl=False)
@@ -51,13 +51,13 @@ def fmt(file: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--comment", default="", help="Why, for the history.")
 @click.option("--base", type=click.IntRange(0), help="The version that the file was made from; else the published one.")
 @as_json
 def publish(file: Path, comment: str, base: int | None, as_json: bool) -> None:
     """Publish a rulebook: all contacts are brought up to date, and nothing fires by that."""
-    text = _read(file)
+    text = read(file)
 
     async def work(relance: Relance) -> RulebookVersion:
         newest = await relance.services.rulebooks.versions(1)
@@ -67,7 +67,7 @@ def publish(file: Path, comment: str, base: int | None, as_json: bool) -> None:
     try:
         version = with_relance(work)
     except WrongRulebook as wrong:
-        click.echo(_report(file, wrong.checked), err=True)
+        click.echo(report(file, wrong.checked), err=True)
         sys.exit(1)
     tell({"version": version.version, "hash": version.hash}, f"version {version.version} is published", as_json)
 
@@ -91,7 +91,8 @@ def rollback(version: int, as_json: bool) -> None:
     tell({"version": made.version, "hash": made.hash}, text, as_json)
 
 
-def _read(file: Path) -> str:
+def read(file: Path) -> str:
+    """The text of a file, or of standard input for `-`."""
     try:
         raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return raw.decode("utf-8-sig")
@@ -99,7 +100,8 @@ def _read(file: Path) -> str:
         raise click.ClickException(f"{file} is not UTF-8 text (byte {error.start})") from None
 
 
-def _report(file: Path, checked: Checked) -> str:
+def report(file: Path, checked: Checked) -> str:
+    """All that `check` found, a line or more each."""
     lines = [*(_place(file, "error", problem) for problem in checked.problems)]
     lines += [_place(file, "warning", problem) for problem in checked.warnings]
     if checked.ok:

@@ -14,6 +14,7 @@ from rules.contact import Consent, Contact
 from rules.entry import AttributesSet, EventReceived
 from rules.rulebook import Rulebook
 from rules.score import score_at
+from rules.verdict import RuleWhy
 from server.errors import FieldError, Invalid, NotFound
 from server.model.actor import Actor
 from server.ports import Clock
@@ -22,7 +23,7 @@ from server.services.masking import display
 from server.services.rulebooks import Rulebooks
 from server.services.timeline import TimelinePage, page_of, timeline_of
 from server.services.views import bad_cursor, moment
-from server.services.why import Why, why_of
+from server.services.why import Why, rule_why, why_of
 from server.store.store import Store
 
 __all__ = ["ContactPage", "ContactView", "Contacts", "IdentityView", "Patched", "Reached"]
@@ -139,6 +140,13 @@ class Contacts:
         past = await self._store.contacts.past(contact) if contact.chunks else []
         book = await self._rulebooks.live()
         return why_of(contact, past, book, self._clock.now(), self._timezone, rule)
+
+    async def why_rule(self, actor: Actor, ref: str, rule: str) -> RuleWhy:
+        """Why one rule is, or is not, true of a contact. Raises `Forbidden`, `NotFound`."""
+        contact = await self.find(actor, ref)
+        past = await self._store.contacts.past(contact) if contact.chunks else []
+        book = await self._rulebooks.live()
+        return rule_why(contact, past, book, self._clock.now(), self._timezone, rule)
 
     def display(self, contact: Contact, book: Rulebook) -> str:
         """A contact's name for a channel, with nothing personal that the rulebook does not let alerts show."""

@@ -11,7 +11,7 @@ import msgspec
 
 from server.errors import Unavailable
 from server.ports import Clock
-from server.store.figures import Figures, figures, load_bots, save_bots
+from server.store.figures import Figures, Recompute, figures, load_bots, save_bots
 from server.store.store import Store
 
 __all__ = ["HasState", "Snapshot", "Status"]
@@ -40,6 +40,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lag(self) -> int:
         return self.figures.waiting if self.figures else 0
+
+    @property
+    def recompute(self) -> Recompute | None:
+        """How far a recompute is; None where none is under way."""
+        return self.figures.recompute if self.figures else None
 
 
 class Status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,16 +14,25 @@ from server.store.faults import redis_needed
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["Figures", "figures", "load_bots", "save_bots"]
+__all__ = ["Figures", "Recompute", "figures", "load_bots", "save_bots"]
 
 _BOTS_LIFETIME: Millis = 15_000
+
+
+class Recompute(msgspec.Struct, frozen=True, kw_only=True):
+    """How far engines are with bringing contacts under a version of the rulebook: contacts `done` `of` all."""
+
+    version: int
+    done: int
+    of: int
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What waits and who works, over all partitions, at one moment.
 
     `waiting` counts entries of logs and what travels between partitions: 0 means that everything that was
-    acknowledged has taken effect. `recomputing` is the number of partitions that a rulebook has not reached.
+    acknowledged has taken effect. `recomputing` is the number of partitions that a rulebook has not reached;
+    `recompute` says how far it is while there are such, else None.
     """
 
     partitions: int
@@ -33,6 +43,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     recomputing: int
     due: int
     undelivered: int
+    recompute: Recompute | None = None
 
 
 async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
@@ -45,22 +56,35 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
                 pipe.xlen(keys.log(partition))
                 pipe.llen(keys.transfers(partition))
                 pipe.exists(keys.lease(partition))
-                pipe.hmget(keys.meta(partition), ["recompute", "bucket"])
+                pipe.hmget(keys.meta(partition), ["recompute", "bucket", "done", "contacts"])
                 pipe.zcount(keys.due(partition), "-inf", now)
                 pipe.zcard(keys.undelivered(partition))
             current, engines, *rows = await pipe.execute()
     version = int(current or 0)
     logs, transfers, leases, recomputes, due, undelivered = (rows[start::6] for start in range(6))
+    behind = sum(int(reached or 0) != version or bool(bucket) for reached, bucket, _, _ in recomputes)
     return Figures(
         partitions=partitions,
         held=sum(leases),
         engines=engines,
         waiting=sum(logs) + sum(transfers),
         rulebook=version,
-        recomputing=sum(int(reached or 0) != version or bool(bucket) for reached, bucket in recomputes),
+        recomputing=behind,
         due=sum(due),
         undelivered=sum(undelivered),
+        recompute=_progress(version, recomputes) if behind else None,
     )
+
+
+def _progress(version: int, recomputes: Sequence[Sequence[bytes | None]]) -> Recompute:
+    """`recomputes`, of each partition: the version it is brought to, the bucket it is at, contacts done, contacts."""
+    done = every = 0
+    for reached, bucket, number, contacts in recomputes:
+        here = int(contacts or 0)
+        every += here
+        if int(reached or 0) == version:
+            done += min(int(number or 0), here) if bucket else here
+    return Recompute(version=version, done=done, of=every)
 
 
 async def save_bots(redis: Redis, states: dict[str, str]) -> None:
