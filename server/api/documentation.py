@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
 
 from server.api.ingest import BATCH_PATHS, EVENT_PATHS
 from server.api.problems import MEDIA_TYPE
+from server.api.reference_page import ReferencePage
 
 __all__ = ["OPENAPI", "describe_events"]
 
@@ -40,6 +41,7 @@ OPENAPI: Final = OpenAPIConfig(
     ),
     security=[{"apiKey": []}],
     use_handler_docstrings=True,
+    render_plugins=[ReferencePage()],
 )
 
 _ME: Final = {"userId": "42", "anonymousId": "507f191e810c19729de860ea"}
