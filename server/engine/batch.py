@@ -114,7 +114,7 @@ class Batch:
         origin = f"{partition}:{entry_id}"
         self._transfer(Transfer(origin, contact.moved_to, contact.id, absorbed))
         self._command("DEL", keys.history(partition, contact.id))
-        self._command("HSET", keys.consents(partition, contact.id), "m", contact.moved_to)
+        self._command("HSET", keys.joined(partition), contact.id, contact.moved_to)
         self._command("ZREM", keys.timers(partition), contact.id)
         there = keys.partition_of(contact.moved_to, self._partitions)
         if there != partition:
@@ -134,14 +134,19 @@ class Batch:
         """Mend a timer that says another moment than the contact does."""
         self._timers[contact] = at
 
-    def recomputed(self, version: int, bucket: int | None, done: int) -> None:
-        """Write down how far a recompute is: the bucket to go on with, None at its end."""
+    def recomputed(self, version: int, bucket: int | None, done: int, *, first: bool) -> None:
+        """Write down how far a recompute is: the bucket to go on with, None at its end; contacts done by this slice.
+
+        The `first` slice begins to count anew, whatever was cut short before.
+        """
         name = keys.meta(self._owned.partition)
-        if bucket is not None:
+        if bucket is None:
+            self._command("HSET", name, "recompute", version, "bucket", "", "done", 0, "base", version)
+        elif first:
+            self._command("HSET", name, "recompute", version, "bucket", bucket, "done", done)
+        else:
             self._command("HSET", name, "recompute", version, "bucket", bucket)
             self._command("HINCRBY", name, "done", done)
-        else:
-            self._command("HSET", name, "recompute", version, "bucket", "", "done", 0, "base", version)
 
     def commit(self) -> Commit:
         """Everything, as one commit."""

@@ -310,6 +310,7 @@ class Engine:
         batches: Batches = []
         for own in [own for own in self.leases.owned.values() if own.recomputing][:8]:
             assert own.bucket is not None
+            first = own.bucket == 0
             found, own.bucket = await self._partitions.contacts.slice(own.partition, own.bucket, _SLICE)
             contacts = []
             for contact_id, contact in found:
@@ -317,7 +318,8 @@ class Engine:
                 if not isinstance(known, SealError):
                     contacts.append(own.contacts.setdefault(contact_id, known))
             batch = await self._worked(own, contacts, book, Decider.recompute)
-            batch.recomputed(book.version, own.bucket, len(contacts))
+            living = sum(not contact.moved_to for contact in contacts)
+            batch.recomputed(book.version, own.bucket, living, first=first)
             batches.append((own, batch))
         await self._commit(batches)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,8 @@ from rules.entry import ConsentRecorded
 from server.errors import Unavailable
 from server.model.consent import ConsentRecord, ConsentSheet
 from server.store import keys
+from server.store.codec import SealError
+from server.store.dictionaries import Dictionaries
 from server.store.faults import redis_needed
 from server.store.log import Position
 from server.store.scripts import script
@@ -43,18 +45,27 @@ def chain_digest(record: ConsentRecord) -> str:
     return hashlib.sha256(msgspec.msgpack.encode(plain)).hexdigest()
 
 
+class _Held(NamedTuple):
+    """What lies in Redis of a contact: how many records, the sheet, the sealed records."""
+
+    number: int
+    sheet: ConsentSheet
+    ledger: list[bytes]
+
+
 class Consents:
     """Reads and writes consents. A written one holds before the call returns."""
 
     def __init__(self, redis: Redis, seal: Sealer, partitions: int) -> None:
         self._redis = redis
         self._seal = seal
+        self._dictionaries = Dictionaries(redis, seal)
         self._partitions = partitions
 
     async def sheet(self, contact: str) -> ConsentSheet:
         """What a contact consents to now; follows joins."""
         for _ in range(_TRIES):
-            _, sheet = await self._read(contact)
+            sheet = (await self._read(contact)).sheet
             if not sheet.moved_to:
                 return sheet
             contact = sheet.moved_to
@@ -62,9 +73,8 @@ class Consents:
 
     async def ledger(self, contact: str) -> list[ConsentRecord]:
         """All records of a contact, oldest first."""
-        with redis_needed():
-            blobs = await self._redis.lrange(keys.ledger(self._partition(contact), contact), 0, -1)
-        return [self._seal.decode("ledger", blob, ConsentRecord) for blob in blobs]
+        held = await self._read(contact)
+        return await self._records(held.ledger)
 
     async def write(self, contact: str, change: Change) -> Written:
         """Append the record that `change` makes of the sheet, with the sheet that then holds.
@@ -73,7 +83,8 @@ class Consents:
         between. Where the contact was joined into another, that one is written.
         """
         for _ in range(_TRIES):
-            number, sheet = await self._read(contact)
+            held = await self._read(contact)
+            sheet = held.sheet
             if sheet.moved_to:
                 contact = sheet.moved_to
                 continue
@@ -81,17 +92,17 @@ class Consents:
             if changed is None:
                 return Written(contact, sheet, None)
             record, after = changed
-            answer = await self._write(contact, number, record, after)
+            answer = await self._write(contact, held, record, after)
             if answer[0] == b"written":
                 return Written(contact, after, Position(self._partition(contact), answer[1].decode()))
             if answer[0] == b"moved":
                 contact = answer[1].decode()
         raise Unavailable("too many consents are written to this contact at once; try again", code="busy_contact")
 
-    async def _write(self, contact: str, number: int, record: ConsentRecord, after: ConsentSheet) -> list[bytes]:
+    async def _write(self, contact: str, held: _Held, record: ConsentRecord, after: ConsentSheet) -> list[bytes]:
         partition = self._partition(contact)
-        last = await self._last_digest(contact) if number else ""
-        record = msgspec.structs.replace(record, previous=last)
+        before = await self._records(held.ledger)
+        record = msgspec.structs.replace(record, previous=before[-1].digest if before else "")
         record = msgspec.structs.replace(record, digest=chain_digest(record))
         consent = after.purposes[record.purpose]
         entry = ConsentRecorded(
@@ -102,31 +113,61 @@ class Consents:
             channels=consent.channels,
             record=record.id,
         )
-        names = (keys.consents(partition, contact), keys.ledger(partition, contact), keys.log(partition))
+        names = (self._key(contact), keys.joined(partition), keys.log(partition))
         encode = self._seal.encode
-        words = (number, encode("consents", after), encode("ledger", record), contact, encode("log", entry))
+        kept = msgspec.structs.replace(record, previous="")  # it is the digest of the one before
+        words = (contact, held.number, encode("consents", after), encode("ledger", kept), encode("log", entry))
         with redis_needed():
             answer: list[bytes] = await _consent(self._redis, names, words)
         return answer
 
-    async def _last_digest(self, contact: str) -> str:
+    async def _read(self, contact: str) -> _Held:
         with redis_needed():
-            blob = await self._redis.lindex(keys.ledger(self._partition(contact), contact), -1)
-        return "" if blob is None else self._seal.decode("ledger", blob, ConsentRecord).digest
-
-    async def _read(self, contact: str) -> tuple[int, ConsentSheet]:
-        with redis_needed():
-            number, blob, moved = await self._redis.hmget(
-                keys.consents(self._partition(contact), contact), ["n", "s", "m"]
-            )
-        sheet: ConsentSheet = ConsentSheet() if blob is None else self._seal.decode("consents", blob, ConsentSheet)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hget(self._key(contact), contact)
+                pipe.hget(keys.joined(self._partition(contact)), contact)
+                held, moved = await pipe.execute()
+            number, sealed, ledger = _cut(held)
+            [sheet] = await self._dictionaries.decode_all("consents", [sealed], ConsentSheet)
+        if isinstance(sheet, SealError):
+            raise sheet
+        if sheet is None:
+            sheet = ConsentSheet()
         if moved:
             sheet = msgspec.structs.replace(sheet, moved_to=moved.decode())
-        return int(number or 0), sheet
+        return _Held(number, sheet, ledger)
+
+    async def _records(self, ledger: Sequence[bytes]) -> list[ConsentRecord]:
+        with redis_needed():
+            found = await self._dictionaries.decode_all("ledger", ledger, ConsentRecord)
+        records: list[ConsentRecord] = []
+        for record in found:
+            if isinstance(record, SealError):
+                raise record
+            records.append(msgspec.structs.replace(record, previous=records[-1].digest if records else ""))
+        return records
 
     async def frozen(self, contact: str) -> ConsentSheet:
         """The sheet of this very contact, joined away or not."""
-        return (await self._read(contact))[1]
+        return (await self._read(contact)).sheet
+
+    def _key(self, contact: str) -> str:
+        return keys.consents(self._partition(contact), keys.bucket_of(contact, self._partitions))
 
     def _partition(self, contact: str) -> int:
         return keys.partition_of(contact, self._partitions)
+
+
+def _cut(held: bytes | None) -> tuple[int, bytes | None, list[bytes]]:
+    """The number of records, the sealed sheet and the sealed records, as consent.lua puts them together."""
+    if held is None:
+        return 0, None, []
+    head, _, rest = held.partition(b"\n")
+    number, size = (int(word) for word in head.split())
+    sheet, rest = rest[:size], rest[size:]
+    records: list[bytes] = []
+    while rest:
+        length, _, rest = rest.partition(b"\n")
+        records.append(rest[: int(length)])
+        rest = rest[int(length) :]
+    return number, sheet, records

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import zstandard
 
-from rules.contact import Contact
 from server.store import keys
 from server.store.codec import SealError, UnknownDictionary
 
@@ -36,6 +35,8 @@ _SIZE = 16 * 1024  # bytes: larger ones packed no better
 _COMMON = 20  # contacts in which a word must occur to be taken as it is
 _WORDS = re.compile(r"\w+|\W")
 _SMALL = "etaoinsrhldcumfpgwybvkxjqz"
+_CAPITALS = _SMALL.upper()
+_HEX = frozenset("0123456789abcdef")
 
 
 class Dictionaries:
@@ -76,16 +77,16 @@ class Dictionaries:
         number = self._seal.dictionary
         return number < _MOST and contacts >= SAMPLES * _GROWTH**number
 
-    async def make(self, samples: Sequence[Contact]) -> None:
-        """Train the next dictionary on contacts, unless somebody has, and learn it. Does not hold up the loop."""
+    async def make(self, samples: Sequence[object]) -> None:
+        """Train the next dictionary on records, unless somebody has, and learn it. Does not hold up the loop."""
         number = self._seal.dictionary + 1
-        made = await asyncio.to_thread(trained, [msgspec.msgpack.encode(contact) for contact in samples])
+        made = await asyncio.to_thread(trained, [msgspec.msgpack.encode(record) for record in samples])
         await self._redis.hsetnx(keys.dictionaries(), str(number), self._seal.encode("dictionary", made))
         await self.load()
 
 
 def trained(samples: Sequence[bytes]) -> bytes:
-    """A dictionary of encoded contacts: of the words that are common to many, in the shape of all."""
+    """A dictionary of encoded records: of the words that are common to many, in the shape of all."""
     decoded = [msgspec.msgpack.decode(sample) for sample in samples]
     occurring: Counter[str] = Counter()
     for value in decoded:
@@ -134,11 +135,12 @@ def _masked(value: Any, common: frozenset[str], chance: random.Random, known: di
 
 def _mask(word: str, chance: random.Random, known: dict[Any, Any]) -> str:
     if word not in known:
-        letters = [
-            chance.choice("0123456789") if letter.isdigit()
-            else chance.choice(_SMALL).upper() if letter.isupper()
-            else chance.choice(_SMALL)
-            for letter in word
-        ]  # fmt: skip
-        known[word] = "".join(letters)
+        if len(word) >= 8 and _HEX.issuperset(word):
+            known[word] = "".join(chance.choices("0123456789abcdef", k=len(word)))
+        else:
+            letters = (
+                chance.choice("0123456789" if letter.isdigit() else _CAPITALS if letter.isupper() else _SMALL)
+                for letter in word
+            )
+            known[word] = "".join(letters)
     return str(known[word])

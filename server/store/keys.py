@@ -14,8 +14,8 @@ __all__ = [
     "alert",
     "alerts",
     "api_keys",
-    "bots",
     "approval",
+    "bots",
     "bucket",
     "bucket_of",
     "card",
@@ -25,44 +25,43 @@ __all__ = [
     "cursor",
     "data_keys",
     "dictionaries",
-    "due",
-    "engines",
-    "dictionaries",
     "draft_revisions",
     "drafts",
     "drafts_touched",
+    "due",
+    "engines",
     "failed",
     "history",
     "identity",
     "inbox",
     "inbox_seen",
+    "joined",
     "lease",
-    "ledger",
     "link_code",
     "list_index",
     "log",
     "meta",
     "moved",
+    "notices",
     "owner",
     "pace",
-    "notices",
     "partition_of",
     "partitions",
-    "people",
-    "rejected",
     "paused",
-    "rulebook",
+    "people",
     "prompt",
+    "rejected",
+    "rulebook",
     "rulebook_current",
     "segment",
     "sending",
     "sources",
     "stats",
-    "terminal",
-    "timers",
     "submission",
     "submission_shown",
     "submissions_waiting",
+    "terminal",
+    "timers",
     "transfers",
     "undelivered",
     "write_keys",
@@ -114,19 +113,6 @@ def rulebook_current() -> str:
     return PREFIX + "rulebook:current"
 
 
-def stats() -> str:
-    """Hash: how often each rule matched or met an error, and which traits no attribute takes."""
-    return PREFIX + "stats"
-
-
-def identity(namespace: str, digest: str) -> str:
-    """An identity's contact id; `digest` is the keyed hash of its value."""
-    return f"{PREFIX}identity:{namespace}:{digest}"
-
-
-def inbox(platform: str) -> str:
-    """Hash: id of a request from a chat platform → the sealed request, until it has been worked."""
-    return f"{PREFIX}{{inbox:{platform}}}:waiting"
 def paused() -> str:
     """Hash: `<kind>:<name>` of a rule → sealed record of its pause."""
     return PREFIX + "paused"
@@ -177,6 +163,19 @@ def notices(platform: str) -> str:
     return f"{PREFIX}{{notices}}:{platform}"
 
 
+def stats() -> str:
+    """Hash: how often each rule matched or met an error, and which traits no attribute takes."""
+    return PREFIX + "stats"
+
+
+def identity(namespace: str, digest: str) -> str:
+    """An identity's contact id; `digest` is the keyed hash of its value."""
+    return f"{PREFIX}identity:{namespace}:{digest}"
+
+
+def inbox(platform: str) -> str:
+    """Hash: id of a request from a chat platform → the sealed request, until it has been worked."""
+    return f"{PREFIX}{{inbox:{platform}}}:waiting"
 
 
 def inbox_seen(platform: str, digest: str) -> str:
@@ -311,14 +310,14 @@ def history(partition: int, contact_id: str) -> str:
     return _in(partition, "history:" + contact_id)
 
 
-def consents(partition: int, contact_id: str) -> str:
-    """Hash: `n` number of records in the ledger, `s` the sealed sheet, `m` the contact this one was joined into."""
-    return _in(partition, "consents:" + contact_id)
+def consents(partition: int, bucket: int) -> str:
+    """Hash: contact id → its sealed sheet of consents and sealed records, oldest first (see consent.lua)."""
+    return f"{PREFIX}{{{partition}}}:consents:{bucket}"
 
 
-def ledger(partition: int, contact_id: str) -> str:
-    """List of sealed consent records, oldest first; it only grows."""
-    return _in(partition, "ledger:" + contact_id)
+def joined(partition: int) -> str:
+    """Hash: contact id → the contact that it was joined into: consents are written to that one."""
+    return _in(partition, "joined")
 
 
 def owner(partition: int, contact_id: str) -> str:

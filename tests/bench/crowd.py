@@ -7,18 +7,33 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from rules.contact import Contact, Millis
+import msgspec
+
+from rules.contact import Consent, Contact, Millis
 from rules.decide import decide
 from rules.decision import Decision
 from rules.entry import ConsentRecorded, Entry, EventReceived
 from rules.rulebook import Rulebook
+from server.engine.batch import Batch
+from server.engine.engine import Engine
+from server.engine.packing import samples
+from server.model.consent import ConsentRecord, ConsentSheet
+from server.services.rulebooks import Rulebooks
+from server.store import keys
+from server.store.dictionaries import SAMPLES
+from server.store.identities import Caller
+from server.store.partition import Partitions
+from server.store.store import Store
+from tests.engines import engine_on, publish
 
-__all__ = ["CONTACTS", "RULES", "contacts_wanted", "crowd", "decided"]
+__all__ = ["CONTACTS", "RULES", "contacts_wanted", "crowd", "decided", "fill"]
 
 CONTACTS = 100_000
-_TOGETHER = 400  # contacts of one partition in a commit
+_STEP = 6400  # contacts committed together
 
 RULES = """
 attribute email: text, personal
@@ -49,6 +64,10 @@ trigger hot: on enter buyer
   alert sales "{{ contact.first_name }} buys a lot"
 """
 
+_WORDING = "J'accepte de recevoir des e-mails ciblés en fonction de ma navigation."
+_BROWSER = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
 _NAMES = ("Product Viewed", "Product Viewed", "Product Viewed", "Product Added", "Email Link Clicked",
           "Order Completed")  # fmt: skip
 _FIRST = ("Camille", "Louis", "Emma", "Jules", "Chloé", "Hugo", "Inès", "Paul", "Sarah", "Nadia", "Karim", "Anna")
@@ -133,3 +152,78 @@ def decided(contact_id: str, entries: Sequence[Entry], book: Rulebook, now: Mill
     return contact, [
         decide(contact, entry, book, now, entry_id=f"{now}-{place}") for place, entry in enumerate(entries)
     ]
+
+
+async def fill(store: Store, number: int, rules: str = RULES) -> Engine:
+    """Publish the rules and commit so many contacts, as an engine does; return the engine, which has the partitions.
+
+    A thousand contacts are decided; the others are as they are, under ids of their own.
+    """
+    await publish(store, rules)
+    book = await Rulebooks(store).live()
+    engine = engine_on(store, lease=600_000)
+    while len(engine.owned) < store.partitions:
+        await engine.rebalance()
+    now = store.clock.now()
+    patterns = _patterns(book, now)
+    partitions = Partitions(store.redis, store.seal, store.partitions)
+    owned = {own.partition: own for own in engine.owned}
+    for start, end in pairwise((0, *range(SAMPLES, number, _STEP), number)):
+        callers = [Caller(user=f"{at * 7919 + 100_000}", anonymous=f"{at:08x}-anonymous") for at in range(start, end)]
+        ids = [resolved.contact for resolved in await store.identities.resolve_many(callers)]
+        batches = {own: Batch(owned[own], store.seal, store.partitions, store.clock.now, "UTC") for own in owned}
+        for at, contact_id in enumerate(ids):
+            pattern, decision = patterns[(start + at) % len(patterns)]
+            contact = msgspec.msgpack.decode(msgspec.msgpack.encode(pattern), type=Contact)
+            contact.id = contact_id
+            batch = batches[store.partition(contact_id)]
+            batch.touch(Contact(id=contact_id), False)
+            batch.add(contact, decision, book)
+        answers = await partitions.commit([batch.commit() for batch in batches.values()])
+        assert set(answers) == {1}
+        await _consent(store, ids, now)
+        if not start:
+            filled = [contact for contact in await store.contacts.load_many(ids) if contact is not None]
+            await partitions.dictionaries.make(await samples(partitions, filled))
+    return engine
+
+
+def _patterns(book: Rulebook, now: Millis) -> list[tuple[Contact, Decision]]:
+    found: list[tuple[Contact, Decision]] = []
+    for contact_id, entries in crowd(2 * SAMPLES, now):
+        contact, decisions = decided(contact_id, entries, book, now)
+        if len(contact.segments) == 3:
+            found.append((contact, decisions[-1]))
+        if len(found) == SAMPLES:
+            break
+    return found
+
+
+async def _consent(store: Store, ids: Sequence[str], now: Millis) -> None:
+    """Give each contact the consents of one of a few that were written one by one."""
+    written: list[bytes] = []
+    for contact_id in ids[:20]:
+        bucket = keys.consents(store.partition(contact_id), keys.bucket_of(contact_id, store.partitions))
+        for purpose in ("newsletter", "targeting"):
+            await store.consents.write(contact_id, _granting(purpose, now))
+        written.append(await store.redis.hget(bucket, contact_id))
+    async with store.redis.pipeline(transaction=False) as pipe:
+        for at, contact_id in enumerate(ids):
+            bucket = keys.consents(store.partition(contact_id), keys.bucket_of(contact_id, store.partitions))
+            pipe.hset(bucket, contact_id, written[at % len(written)])
+        for partition in range(store.partitions):
+            pipe.delete(keys.log(partition))
+        await pipe.execute()
+
+
+def _granting(purpose: str, now: Millis) -> Callable[[ConsentSheet], tuple[ConsentRecord, ConsentSheet]]:
+    def change(sheet: ConsentSheet) -> tuple[ConsentRecord, ConsentSheet]:
+        record = ConsentRecord(
+            id=secrets.token_hex(8), time=now, purpose=purpose, action="grant", status="granted", channels=("email",),
+            source="form", by="api", wording=_WORDING, wording_version="3f2a9c1d", ip="203.0.113.77",
+            user_agent=_BROWSER,
+        )  # fmt: skip
+        consent = Consent(status="granted", since=now, wording_version="3f2a9c1d", channels=("email",))
+        return record, ConsentSheet(purposes={**sheet.purposes, purpose: consent})
+
+    return change

@@ -144,11 +144,11 @@ def _info(client: socket.socket) -> bytes:
 
 def _commands(contact: str, chance: random.Random, length: int) -> list[bytes]:
     partition = keys.partition_of(contact, PARTITIONS)
+    bucket = keys.bucket_of(contact, PARTITIONS)
     score, sealed = str(chance.randrange(1000)), chance.randbytes(length)
     commands = [
-        _command("HSET", keys.contacts(partition, keys.bucket_of(contact, PARTITIONS)), contact, sealed),
-        _command("HSET", keys.consents(partition, contact), "n", "2", "s", chance.randbytes(90)),
-        _command("RPUSH", keys.ledger(partition, contact), chance.randbytes(160), chance.randbytes(160)),
+        _command("HSET", keys.contacts(partition, bucket), contact, sealed),
+        _command("HSET", keys.consents(partition, bucket), contact, chance.randbytes(350)),
     ]
     for namespace in ("user", "email"):
         commands.append(_command("SET", keys.identity(namespace, chance.randbytes(12).hex()), contact))
