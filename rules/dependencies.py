@@ -14,7 +14,8 @@ _SCORE = ("score", "")  # the sum of all points: it depends on every `while` sco
 def cycles(segments: Mapping[str, Segment], scores: Mapping[str, Score]) -> list[list[tuple[str, str]]]:
     """Cycles as lists of (kind, name); each begins with the statement that stands first in the text, where it can."""
     edges: dict[tuple[str, str], list[tuple[str, str]]] = {_SCORE: []}
-    for record in sorted([*segments.values(), *scores.values()], key=lambda one: one.line):
+    records: list[Segment | Score] = [*segments.values(), *scores.values()]
+    for record in sorted(records, key=lambda one: one.line):
         if isinstance(record, Segment):
             edges["segment", record.name] = _reads(record.condition)
         elif record.event is None:

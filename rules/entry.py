@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from rules.contact import Contact, ConsentStatus, Event, Millis, Value
+from rules.contact import ConsentStatus, Contact, Event, Millis, Value
 
 __all__ = [
     "Absorbed",

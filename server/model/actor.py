@@ -48,4 +48,6 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             raise Forbidden(f"this needs the role {role}; ask an admin for it", code="needs_role", role=role)
 
 
-SYSTEM = Actor(id="system", name="Relance", roles=("admin", "privacy"), scopes=("read", "write", "rules", "consent", "admin"))
+SYSTEM = Actor(
+    id="system", name="Relance", roles=("admin", "privacy"), scopes=("read", "write", "rules", "consent", "admin")
+)

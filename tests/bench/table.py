@@ -12,7 +12,7 @@ __all__ = ["Measured", "Row", "alternate", "format_table", "spread"]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. `figure` and `reference` are texts with units; `ratio` is theirs, `target` what it must be."""
+    """A line of the table: `figure` and `reference` are texts with units, `target` says what their ratio must be."""
 
     row: int
     what: str

@@ -59,9 +59,7 @@ def settings(slack: SlackEmulator, telegram: TelegramEmulator) -> Settings:
 
 
 @pytest.fixture
-async def slack_bot(
-    desk: Desk, settings: Settings, slack: SlackEmulator, clock: FakeClock
-) -> AsyncIterator[SlackBot]:
+async def slack_bot(desk: Desk, settings: Settings, slack: SlackEmulator, clock: FakeClock) -> AsyncIterator[SlackBot]:
     """The Slack bot, signed in, behind a real HTTP server."""
     inbox = Inbox(desk.store.redis, desk.store.seal, clock, "slack")
     bot = SlackBot(desk.services, settings, inbox=inbox, clock=clock)

@@ -110,7 +110,7 @@ async def test_the_purchases_of_a_music_shop_give_the_scores_and_the_segment_of_
                     "userId": row["customer_id"],
                     "event": "Order Completed",
                     "messageId": f"order-{number}",
-                    "timestamp": datetime.strptime(row["date"], "%Y%m%d").strftime("%Y-%m-%dT12:00:00Z"),
+                    "timestamp": noon(row["date"]).isoformat(),
                     "properties": {"amount": float(row["amount"]), "quantity": int(row["quantity"])},
                 }
                 for number, row in enumerate(purchases)
@@ -125,8 +125,7 @@ async def test_the_purchases_of_a_music_shop_give_the_scores_and_the_segment_of_
             customer = row["customer_id"]
             days[customer].add(row["date"])
             big[customer] += Decimal(row["amount"]) >= 50
-            noon = datetime.strptime(row["date"], "%Y%m%d").replace(hour=12, tzinfo=UTC)
-            recent[customer] += NOW - timedelta(days=180) < noon <= NOW
+            recent[customer] += NOW - timedelta(days=180) < noon(row["date"]) <= NOW
         contacts = await all_contacts(store)
         assert len(contacts) == len(days) == 23_570
         assert {user: contact.score for user, contact in contacts.items()} == {
@@ -137,6 +136,11 @@ async def test_the_purchases_of_a_music_shop_give_the_scores_and_the_segment_of_
         assert await members(store, "loyal") == {contacts[user].id for user in loyal}
         assert sum(len(contact.tail) + sum(contact.chunks) for contact in contacts.values()) == len(purchases)
         assert await store.alerts.listing(["open", "claimed", "done", "dismissed", "snoozed"]) == ([], None)
+
+
+def noon(date: str) -> datetime:
+    """Noon, UTC, of a day written as in the file."""
+    return datetime.strptime(date + "12+0000", "%Y%m%d%H%z")
 
 
 @pytest.mark.slow
