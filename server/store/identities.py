@@ -136,8 +136,8 @@ class Identities:
         for namespace, value in identities:
             name = self.key(namespace, value)
             with redis_needed():
-                if (await self._redis.get(name) or b"").decode() == old:
-                    await self._redis.set(name, new)
+                if (await self._redis.hget(*_place(name)) or b"").decode() == old:
+                    await self._redis.hset(*_place(name), new)
 
     async def owner(self, contact: str) -> str:
         """What stands for the user that a contact belongs to; "" where it has none."""
@@ -207,7 +207,7 @@ class Identities:
         if await self._adopt(user, visitor):
             return Resolved(mine, joins=visitor)
         with redis_needed():
-            await self._redis.set(anonymous, mine)
+            await self._redis.hset(*_place(anonymous), mine)
         known[anonymous] = mine
         return Resolved(mine)
 
@@ -243,3 +243,8 @@ class Identities:
 
     def _owner_key(self, contact: str) -> str:
         return keys.owner(keys.partition_of(contact, self._partitions), contact)
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The key and the field of an identity."""
+    return name[: -keys.IDENTITY_FIELD], name[-keys.IDENTITY_FIELD :]

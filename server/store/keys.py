@@ -7,9 +7,11 @@ personal data: contacts are named by id, identities by keyed hash.
 from __future__ import annotations
 
 import zlib
+from base64 import urlsafe_b64encode
 
 __all__ = [
     "BUCKETS",
+    "IDENTITY_FIELD",
     "accounts",
     "alert",
     "alerts",
@@ -69,6 +71,8 @@ __all__ = [
 
 PREFIX = "relance:"
 BUCKETS = 256  # hashes into which the contacts of a partition are sorted: so many are read at once
+IDENTITY_FIELD = 14  # characters
+_IDENTITY_BUCKETS = 1 << 14  # so that with ten million identities a hash is still kept the short way
 
 
 def partition_of(contact_id: str, partitions: int) -> int:
@@ -169,8 +173,11 @@ def stats() -> str:
 
 
 def identity(namespace: str, digest: str) -> str:
-    """An identity's contact id; `digest` is the keyed hash of its value."""
-    return f"{PREFIX}identity:{namespace}:{digest}"
+    """The name of an identity, of which `digest` is the keyed hash: the key of a hash, and the field of it that holds
+    the contact id, which is the last `IDENTITY_FIELD` characters (scripts cut it off)."""
+    bucket = int(digest[:4], 16) % _IDENTITY_BUCKETS
+    field = urlsafe_b64encode(bytes.fromhex(digest[4:24])).decode().rstrip("=")
+    return f"{PREFIX}identity:{namespace}:{bucket}:{field}"
 
 
 def inbox(platform: str) -> str:

@@ -151,7 +151,8 @@ def _commands(contact: str, chance: random.Random, length: int) -> list[bytes]:
         _command("HSET", keys.consents(partition, bucket), contact, chance.randbytes(350)),
     ]
     for namespace in ("user", "email"):
-        commands.append(_command("SET", keys.identity(namespace, chance.randbytes(12).hex()), contact))
+        name = keys.identity(namespace, chance.randbytes(12).hex())
+        commands.append(_command("HSET", name[: -keys.IDENTITY_FIELD], name[-keys.IDENTITY_FIELD :], contact))
     for segment in range(3):
         commands.append(_command("ZADD", keys.segment(partition, f"s{segment}"), score, contact))
     return commands

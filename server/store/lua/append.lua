@@ -1,5 +1,5 @@
 -- Append entries to the logs of their partitions, those of one call all or none.
--- KEYS: for each call one log an entry, then the identities that it relies on.
+-- KEYS: for each call one log an entry, then the identities that it relies on (hash and field, see keys.identity).
 -- ARGV: number of calls; for each call the numbers of its entries and identities, then contact id and sealed entry of
 --   each entry, then the contact that each identity must name, else the call is left out.
 -- Returns the id given to each entry, false for those of calls left out.
@@ -9,7 +9,8 @@ for _ = 1, tonumber(ARGV[1]) do
   local first, identity, named = arg + 2, key + entries, arg + 2 + 2 * entries
   local holds = true
   for i = 0, identities - 1 do
-    holds = holds and redis.call('GET', KEYS[identity + i]) == ARGV[named + i]
+    local name = KEYS[identity + i]
+    holds = holds and redis.call('HGET', string.sub(name, 1, -15), string.sub(name, -14)) == ARGV[named + i]
   end
   for i = 0, entries - 1 do
     ids[#ids + 1] = holds
