@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from tests.bench.table import Row, format_table
@@ -22,7 +23,9 @@ def main() -> int:
         try:
             found = importlib.import_module(f"tests.bench.{path.stem}").run()
         except Exception as error:
-            found = Row(number, path.stem[6:], f"could not run: {type(error).__name__}: {error}")
+            traceback.print_exc()
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            found = Row(number, path.stem[6:], f"could not run: {why[:100]}")
         rows += found if isinstance(found, list) else [found]
     print(format_table(rows))
     return 1 if any(row.met is False for row in rows) else 0

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-__all__ = ["Load", "batch_requests", "load", "single_requests", "track_call"]
+__all__ = ["Load", "batch_requests", "load", "post", "single_requests", "track_call"]
 
 _TAKEN = b'{"success":true}'  # how every good answer ends, ours and the reference's
 
@@ -76,7 +76,7 @@ def single_requests(path: str, write_key: str, *, number: int, visitors: int) ->
     """POSTs of one event each."""
     chance = random.Random(5)
     calls = (track_call(at, chance, visitors) for at in range(number))
-    return [_post(path, msgspec.json.encode({**call, "writeKey": write_key})) for call in calls]
+    return [post(path, msgspec.json.encode({**call, "writeKey": write_key})) for call in calls]
 
 
 def batch_requests(path: str, write_key: str, *, number: int, events: int, visitors: int) -> list[bytes]:
@@ -85,11 +85,12 @@ def batch_requests(path: str, write_key: str, *, number: int, events: int, visit
     requests = []
     for at in range(number):
         batch = [track_call(at * events + place, chance, visitors) for place in range(events)]
-        requests.append(_post(path, msgspec.json.encode({"writeKey": write_key, "batch": batch})))
+        requests.append(post(path, msgspec.json.encode({"writeKey": write_key, "batch": batch})))
     return requests
 
 
-def _post(path: str, body: bytes) -> bytes:
+def post(path: str, body: bytes) -> bytes:
+    """A request, as bytes."""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 

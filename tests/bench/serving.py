@@ -17,6 +17,8 @@ from typing import Any
 import uvicorn
 import uvloop
 from litestar import Litestar, post
+from litestar.handlers import HTTPRouteHandler
+from redis.asyncio import Redis
 
 from tests.conftest import SECRET
 from tests.installation import free_port
@@ -50,10 +52,10 @@ def ingest_server(redis_url: str) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def plain_server() -> Iterator[int]:
-    """A route that decodes a body and answers, and nothing else: its port."""
+def plain_server(redis_url: str = "") -> Iterator[int]:
+    """A route that decodes a body and answers, after one bare XADD where there is a Redis: its port."""
     port = free_port()
-    with _process([sys.executable, "-m", "tests.bench.serving", str(port)], dict(os.environ)):
+    with _process([sys.executable, "-m", "tests.bench.serving", str(port), redis_url], dict(os.environ)):
         _await_port(port)
         yield port
 
@@ -91,14 +93,26 @@ def _await_port(port: int, seconds: float = 30) -> None:
 
 
 @post("/v1/{kind:str}", status_code=200)
-async def plain(kind: str, data: dict[str, Any]) -> dict[str, bool]:  # noqa: ARG001 - Litestar gives it
+async def plain(kind: str, data: dict[str, Any]) -> dict[str, bool]:
     """Litestar decodes the body with msgspec."""
     return {"success": True}
 
 
+def storing(redis: Redis) -> HTTPRouteHandler:
+    """The same, and what it costs to store anything at all."""
+
+    @post("/v1/{kind:str}", status_code=200)
+    async def stored(kind: str, data: dict[str, Any]) -> dict[str, bool]:
+        await redis.xadd("bare", {"c": "a" * 18, "e": b"e" * 300})
+        return {"success": True}
+
+    return stored
+
+
 def main() -> None:
     """Serve as `relance server` does: uvicorn on uvloop with httptools, no access log."""
-    app = Litestar(route_handlers=[plain], openapi_config=None, logging_config=None)
+    route = storing(Redis.from_url(sys.argv[2])) if sys.argv[2] else plain
+    app = Litestar(route_handlers=[route], openapi_config=None, logging_config=None)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=int(sys.argv[1]), http="httptools", log_config=None, access_log=False,
         server_header=False,

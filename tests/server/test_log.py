@@ -69,15 +69,6 @@ async def test_a_call_that_is_left_out_leaves_the_calls_beside_it(store: Store) 
     assert (await logged(store, contacts[0]), await logged(store, contacts[1])) == (1, 3)
 
 
-async def test_an_identity_that_was_deleted_is_not_relied_on(store: Store) -> None:
-    [resolved] = await store.identities.resolve_many([Caller(user="1")])
-    name = store.identities.key("user", "1")
-    await store.redis.hdel(name[: -keys.IDENTITY_FIELD], name[-keys.IDENTITY_FIELD :])
-    assert (
-        await store.log.append_if([(resolved.contact, event(store, "Page Viewed"))], {name: resolved.contact}) is None
-    )
-
-
 async def test_a_large_call_is_appended_whole_and_in_order(store: Store) -> None:
     entries = [("a1", event(store, "Page Viewed", f"m{n}")) for n in range(2500)]
     places = await store.log.append(entries)
