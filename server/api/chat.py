@@ -28,11 +28,11 @@ def chat_routes(bots: Mapping[str, Bot]) -> list[HTTPRouteHandler]:
         status, headers, answer = await bot.dispatch(dict(request.headers), body)
         return Response(answer, status_code=status, headers=_others(headers), media_type=_media_type(headers))
 
-    @post("/slack", summary="Events, commands and interactions of Slack", tags=["Chat"])
+    @post("/slack", status_code=200, summary="Events, commands and interactions of Slack", tags=["Chat"])
     async def slack(request: Request[Any, Any, Any]) -> Response[bytes]:
         return await hand_over("slack", request)
 
-    @post("/telegram", summary="Updates of Telegram", tags=["Chat"])
+    @post("/telegram", status_code=200, summary="Updates of Telegram", tags=["Chat"])
     async def telegram(request: Request[Any, Any, Any]) -> Response[bytes]:
         return await hand_over("telegram", request)
 

@@ -31,19 +31,28 @@ class ReferencePage(OpenAPIRenderPlugin):
                 if method in item:
                     route = _route(path, method, item[method], item.get("parameters") or [])
                     groups.setdefault(route["group"], []).append(route)
-        return self._template.render(info=openapi_schema["info"], groups=groups).encode()
+        ordered = {name: groups[name] for name in sorted(groups, key=lambda name: (name != "events", name))}
+        return self._template.render(info=openapi_schema["info"], groups=ordered).encode()
 
 
 def _route(path: str, method: str, operation: dict[str, Any], shared: list[dict[str, Any]]) -> dict[str, Any]:
     """What the page shows of a route."""
-    words = path.strip("/").split("/")
     return {
         "path": path,
         "method": method.upper(),
-        "group": words[1] if words[0] == "v1" and len(words) > 1 else words[0],
+        "group": _group(path, operation),
         "summary": operation.get("summary", ""),
         "description": operation.get("description") or "",
         "parameters": [*shared, *(operation.get("parameters") or [])],
         "responses": operation.get("responses") or {},
         "body": list((operation.get("requestBody") or {}).get("content", {})),
     }
+
+
+def _group(path: str, operation: dict[str, Any]) -> str:
+    """Under which heading a route stands: what it is about."""
+    words = path.strip("/").split("/")
+    if words[0] == "v1":
+        by_write_key = any("writeKey" in way for way in operation.get("security") or [])
+        return "events" if by_write_key or words[1] == "projects" else words[1]
+    return "chat" if words[0] in ("slack", "telegram") else "operation"
