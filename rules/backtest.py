@@ -26,7 +26,7 @@ from rules.moment import zone
 from rules.planning import plan_of
 from rules.rerun import Rerun, rerun
 from rules.rulebook import Rulebook, meaning
-from rules.score import counted
+from rules.score import counted, score_at
 
 __all__ = ["FIRST", "Backtest", "Moves", "Tally", "Trouble", "sample_hash"]
 
@@ -176,7 +176,7 @@ class Backtest:
             bring_up_to_date(contact, past, self._present, now, entry_id="", timezone=where)
         elif contact.changes_at is not None and contact.changes_at <= now:
             advance(contact, self._present, now, entry_id="", timezone=where, past=past)
-        before, tenths = set(contact.segments), contact.tenths
+        before, tenths = set(contact.segments), score_at(contact, self._present, now, where)
         return before, tenths, bring_up_to_date(contact, past, self._draft, now, entry_id="", timezone=where)
 
     def _rules(self, contact: Contact) -> None:
