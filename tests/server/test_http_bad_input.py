@@ -235,7 +235,7 @@ async def test_a_slow_body_is_given_up(services, wire):
     async def drip() -> None:
         for byte in GOOD:
             writer.write(bytes((byte,)))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
 
     dripping = asyncio.create_task(drip())
     answer = await read_answer(reader)
