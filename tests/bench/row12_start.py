@@ -23,7 +23,8 @@ from server.store.codec import Sealer
 from tests.bench.table import Measured, Row
 from tests.installation import Installation
 
-CONTACTS = int(os.environ.get("CONTACTS", "1000000"))
+CONTACTS = int(os.environ.get("RELANCE_BENCH_CONTACTS", "100000"))
+JUDGED = 1_000_000  # fewer are loaded sooner than the processes start: then their own start is most of the figure
 REPEATS = 3
 TARGET = 1.3
 PARTITIONS = 64
@@ -53,8 +54,8 @@ def run() -> Row:
         ours.text("s", 2),
         f"redis-server alone: {alone.text('s', 2)}",
         f"{ratio:.2f} ×",
-        f"≤ {TARGET} ×",
-        ratio <= TARGET,
+        f"≤ {TARGET} × of {JUDGED:,} (RELANCE_BENCH_CONTACTS)",
+        ratio <= TARGET if CONTACTS >= JUDGED else None,
     )
 
 
