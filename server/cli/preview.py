@@ -40,8 +40,9 @@ def preview(file: Path, full: bool, as_json: bool) -> None:
 
 
 async def _preview(relance: Relance, text: str, full: bool) -> Preview:
-    # on standard error, so that a result can be piped; click shows no bar where nobody looks
-    with click.progressbar(length=1, label="contacts", file=sys.stderr, show_pos=True) as bar:
+    # on standard error, so that a result can be piped
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=1, label="contacts", file=sys.stderr, show_pos=True, hidden=hidden) as bar:
 
         def progress(now: Progress) -> None:
             bar.length = max(now.of, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,6 +163,36 @@ def test_a_contact_is_shown_and_explained(installation: Installation, tmp_path: 
     unknown = relance(installation.environment, "contact", "show", "user:nobody")
     assert unknown.returncode == 1
     assert len(unknown.stderr.splitlines()) == 1
+
+
+def test_a_preview_tells_what_publishing_would_change_and_changes_nothing(
+    installation: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.rules"
+    file.write_text(RULES)
+    installation.relance("publish", str(file))
+    key = installation.source("previewed")
+    for number in range(5):
+        event = {"userId": f"p{number}", "event": "Page Viewed"}
+        httpx.post(f"{installation.url}/v1/track", json=event, auth=(key, "")).raise_for_status()
+    installation.wait_quiet()
+    published = installation.relance("history")
+    file.write_text(RULES.replace("contact.score >= 7", "contact.score >= 1") + "segment nobody: contact.score > 999\n")
+    found = json.loads(installation.relance("preview", str(file), "--json", "--full"))
+    hot, nobody = found["segments"]
+    assert hot["enter"]["count"] == hot["after"] - hot["before"] >= 5
+    assert (nobody["after"], found["exact"]) == (0, True)
+    told = relance(installation.environment, "preview", str(file))
+    assert (told.returncode, told.stderr) == (0, "")  # no bar where nobody looks
+    assert "Preview over" in told.stdout
+    assert re.search("Never matches: .*segment nobody", told.stdout)
+    french = relance({**installation.environment, "RELANCE_LANGUAGE": "fr"}, "preview", str(file))
+    assert "Aperçu sur" in french.stdout
+    file.write_text("segment wrong: contact.nothing > 1\n")
+    wrong = relance(installation.environment, "preview", str(file))
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert f"{file}:1:24: error:" in wrong.stderr
+    assert installation.relance("history") == published
 
 
 def test_doctor_finds_nothing_wrong_with_a_running_installation(installation: Installation) -> None:

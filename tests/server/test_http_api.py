@@ -507,6 +507,7 @@ REQUESTS = [
     ("read", "GET", "/v1/rulebook/versions", None),
     ("read", "GET", "/v1/rulebook/versions/1", None),
     ("read", "POST", "/v1/rulebook/check", RULES),
+    ("read", "POST", "/v1/rulebook/preview", RULES),
     ("rules", "PUT", "/v1/rulebook", RULES),
     ("read", "GET", "/v1/alerts", None),
     ("read", "GET", "/v1/alerts/7K2Q", None),
