@@ -7,7 +7,7 @@ from typing import Any
 
 from rule_engine import DataType, ast
 
-from rules.expression.compiler import Code, Compiler, Handler, Shape
+from rules.expression.compiler import Code, Compiler, Handler, Shape, certain
 from rules.expression.functions import BUILTINS
 from rules.expression.reads import ANY
 from rules.expression.schema import RESERVED, is_occurrence
@@ -142,7 +142,8 @@ def item(compiler: Compiler, node: Any) -> Code:
     container = _known_properties(compiler, node) or compiler.value(node.container)
     index = compiler.solid(node.item)
     if not node.safe:
-        return Code(f"item({container.text}, {index.text})")
+        holder = container.text if certain(node.item) else f"present({container.text})"
+        return Code(f"item({holder}, {index.text})")
     first, again = compiler.held(container)
     return Code(f"(None if {first} is None else item({again}, {index.text}, True))")
 
@@ -165,7 +166,8 @@ def part(compiler: Compiler, node: Any) -> Code:
     container = compiler.solid(node.container)
     bounds = f"{compiler.solid(node.start).text}, {compiler.solid(node.stop).text}"
     if not node.safe:
-        return Code(f"slice_of({container.text}, {bounds})")
+        holder = container.text if certain(node.start, node.stop) else f"present({container.text})"
+        return Code(f"slice_of({holder}, {bounds})")
     first, again = compiler.held(container)
     return Code(f"(None if {first} is None else slice_of({again}, {bounds}))")
 

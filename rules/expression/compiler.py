@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from rule_engine import DataType, ast
+from rule_engine.ast.base import LiteralExpressionBase
 
 from rules.expression.functions import Function
 from rules.expression.reads import ReadsBuilder
@@ -119,6 +120,15 @@ def coerced(code: Code) -> Code:
         case "whole":
             return Code(f"Decimal({code.text})", "number")
     return code
+
+
+def certain(*nodes: Any) -> bool:
+    """Whether these nodes cannot meet an error, so that it does not matter when they are evaluated."""
+    return all(
+        (isinstance(node, LiteralExpressionBase) and node.is_reduced)
+        or (isinstance(node, ast.SymbolExpression) and node.result_type == DataType.UNDEFINED)
+        for node in nodes
+    )
 
 
 def own(value: Any) -> Any:

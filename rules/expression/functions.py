@@ -17,7 +17,7 @@ from rule_engine.parser.utilities import parse_datetime, parse_float, parse_time
 from rules.errors import EvaluationError
 from rules.expression.values import coerce, is_whole
 
-__all__ = ["BUILTINS", "REFUSED_BUILTINS", "Function", "call"]
+__all__ = ["BUILTINS", "REFUSED_BUILTINS", "Function", "call", "callable_of"]
 
 
 class Function:
@@ -85,10 +85,15 @@ REFUSED_BUILTINS = {
 }
 
 
-def call(function: Any, definition: Any, arguments: tuple[Any, ...]) -> Any:
-    """The result of a call, checked against the function's type. Raises `EvaluationError`."""
+def callable_of(function: Any) -> Function:
+    """A function that may be called, as it is."""
     if not isinstance(function, Function):
         raise EvaluationError("missing" if function is None else "function")
+    return function
+
+
+def call(function: Function, definition: Any, arguments: tuple[Any, ...]) -> Any:
+    """The result of a call, checked against the function's type. Raises `EvaluationError`."""
     if definition is not None:
         check_arguments(definition, arguments)
     try:

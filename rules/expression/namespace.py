@@ -9,7 +9,7 @@ from typing import Any
 
 from rules.expression import runtime, values
 from rules.expression.attributes import attribute, attribute_safe
-from rules.expression.functions import call
+from rules.expression.functions import call, callable_of
 from rules.expression.patterns import matches
 
 __all__ = ["NAMESPACE"]
@@ -28,6 +28,7 @@ NAMESPACE: dict[str, Any] = {
     "attribute": attribute,
     "attribute_safe": attribute_safe,
     "call": call,
+    "callable_of": callable_of,
     "datetime": datetime.datetime,
     "groups": None,
     "matches": matches,

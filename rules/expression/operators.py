@@ -8,7 +8,7 @@ from typing import Any
 from rule_engine import DataType, ast
 
 from rules.expression.access import is_named
-from rules.expression.compiler import Code, Compiler, Handler, coerced
+from rules.expression.compiler import Code, Compiler, Handler, certain, coerced
 from rules.expression.intrinsics import Intrinsic
 
 __all__ = ["HANDLERS"]
@@ -65,13 +65,15 @@ def _sum(compiler: Compiler, node: Any, sign: str, function: str) -> Code:
 
 def arithmetic(compiler: Compiler, node: Any) -> Code:
     left, right = compiler.solid(node.left), compiler.solid(node.right)
-    return Code(f"{_ARITHMETIC[node.type]}({left.text}, {right.text})")
+    first = left.text if certain(node.right) else f"numeric({left.text})"
+    return Code(f"{_ARITHMETIC[node.type]}({first}, {right.text})")
 
 
 def bitwise(compiler: Compiler, node: Any) -> Code:
     operation = compiler.constant(_BITWISE[node.type], "O")
     left, right = compiler.solid(node.left), compiler.solid(node.right)
-    return Code(f"bitwise({operation}, {left.text}, {right.text})")
+    first = left.text if certain(node.right) else f"bitlike({left.text})"
+    return Code(f"bitwise({operation}, {first}, {right.text})")
 
 
 def coalesce(compiler: Compiler, node: Any) -> Code:
@@ -137,7 +139,7 @@ def _affix(compiler: Compiler, node: Any) -> Code | None:
     first, again = compiler.held(compiler.value(function.object))
     literal, kind = arguments[0].value, function.result_type
     declared = "None" if kind == DataType.UNDEFINED else compiler.constant(kind, "T")
-    slow = f"call(attribute({again}, {function.name!r}), {declared}, ({literal!r},))"
+    slow = f"call(callable_of(attribute({again}, {function.name!r})), {declared}, ({literal!r},))"
     return Code(f"({again}.{_AFFIXES[function.name]}({literal!r}) if type({first}) is str else {slow})")
 
 
@@ -149,7 +151,7 @@ def call(compiler: Compiler, node: Any) -> Code:
     kind = node.function.result_type
     declared = "None" if kind == DataType.UNDEFINED else compiler.constant(kind, "T")
     arguments = "".join(f"{compiler.solid(argument).text}, " for argument in node.arguments)
-    return Code(f"call({function.text}, {declared}, ({arguments}))")
+    return Code(f"call(callable_of({function.text}), {declared}, ({arguments}))")
 
 
 def intrinsic(compiler: Compiler, node: Any) -> Code:

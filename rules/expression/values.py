@@ -21,6 +21,7 @@ from rules.errors import EvaluationError
 
 __all__ = [
     "add",
+    "bitlike",
     "bitwise",
     "coerce",
     "contains",
@@ -37,6 +38,8 @@ __all__ = [
     "modulo",
     "multiply",
     "negate",
+    "numeric",
+    "present",
     "slice_of",
     "subtract",
     "typed",
@@ -127,6 +130,27 @@ def whole(rounding: Callable[[Any], int], value: Any) -> int:
     if isinstance(value, Decimal) and value.adjusted() > LARGEST_EXPONENT:
         raise EvaluationError("arithmetic")
     return rounding(value)
+
+
+def numeric(value: Any) -> Any:
+    """A number, as it is: rule-engine refuses a first operand before it looks at the second."""
+    if not is_number(value):
+        mismatch(value)
+    return value
+
+
+def bitlike(value: Any) -> Any:
+    """A natural number or a set, as it is."""
+    if not isinstance(value, set) and not (is_whole(value) and value >= 0):
+        mismatch(value)
+    return value
+
+
+def present(value: Any) -> Any:
+    """A value that is not null, as it is."""
+    if value is None:
+        raise EvaluationError("missing")
+    return value
 
 
 def add(left: Any, right: Any) -> Any:

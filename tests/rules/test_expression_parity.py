@@ -148,3 +148,25 @@ def test_no_attribute_is_missing() -> None:
 def test_precedence_and_nesting(text: str) -> None:
     few = [None, True, 0, 2.5, "a", [1, 2]]
     check(text, [{"a": a, "b": b, "c": c} for a, b, c in itertools.product(few, few, few)])
+
+
+DIFFERED: list[tuple[str, Any]] = [
+    ("a.zzz", {"a": {1: 2}}),
+    ("a =~ null", {"a": 3}),
+    ('a =~ "(a)(b)?" and $re_groups', {"a": "a"}),
+    ("a&[1 / b]", {"b": 0}),
+    ("a && b", {}),
+    ("(b * ((c)[b]).a) ?? b", {"c": {}}),
+    ('$split(s, "x", c)', {"s": "axb", "c": -1}),
+    ("a / b <= 1", {"a": float("inf"), "b": 0}),
+    ('"x" ?? a', {}),
+    ('"a" in a', {}),
+    ("a + 1 + b == 0", {"a": 10**40, "b": -(10**40)}),
+    ("a > b", {"a": 2**53 + 1, "b": float(2**53)}),
+]
+"""Every case that ever differed."""
+
+
+@pytest.mark.parametrize(("text", "facts"), DIFFERED)
+def test_what_once_differed_does_so_no_more(text: str, facts: Any) -> None:
+    check(text, [facts])
