@@ -167,6 +167,9 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding("rulebook", "good", f"version {versions[0].version} is published")
             else:
                 yield Finding("rulebook", "note", "none is published: `relance publish FILE`")
+            in_vain = await relance.services.rulebooks.sent_in_vain()
+            if versions and in_vain:
+                yield Finding("rulebook", "note", _in_vain(in_vain))
             figures = (await relance.services.status.snapshot()).figures
             if figures is not None and (now := figures.recompute) is not None:
                 yield Finding("recompute", "note", f"version {now.version} has reached {now.done} of {now.of} contacts")
@@ -179,6 +182,12 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("secret key", "wrong", str(problem))
     except (DataDirError, RelanceError) as problem:
         yield Finding("service", "wrong", str(problem))
+
+
+def _in_vain(traits: Mapping[str, int]) -> str:
+    names = ", ".join(f"{name} ({count})" for name, count in list(traits.items())[:10])
+    more = f" and {len(traits) - 10} more" if len(traits) > 10 else ""
+    return f"sites send traits that no attribute takes, so they are not stored: {names}{more}"
 
 
 async def _slack(settings: Settings) -> Finding:

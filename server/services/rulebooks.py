@@ -14,6 +14,7 @@ from server.errors import FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import Actor
 from server.store.pauses import Pauses
 from server.store.rulebooks import RulebookVersion
+from server.store.stats import RuleStats
 from server.store.store import Store
 
 __all__ = ["Checked", "Rulebooks", "WrongRulebook", "check"]
@@ -129,6 +130,15 @@ class Rulebooks:
         if record is None:
             raise NotFound("there is no such version of the rulebook; `history` lists them", code="no_version")
         return record
+
+    async def counts(self, name: str) -> RuleStats:
+        """How often a rule fired or counted, met a missing value, and met another error."""
+        return await self._store.stats.rule(name)
+
+    async def sent_in_vain(self) -> dict[str, int]:
+        """Traits that sites send and the published rulebook does not declare, with how often."""
+        taken = {attribute.trait or name for name, attribute in (await self.live()).attributes.items()}
+        return {trait: count for trait, count in (await self._store.stats.undeclared()).items() if trait not in taken}
 
     async def versions(self, limit: int = 50) -> list[RulebookVersion]:
         """The latest versions, newest first."""

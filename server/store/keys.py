@@ -65,6 +65,7 @@ __all__ = [
     "terminal",
     "timers",
     "transfers",
+    "undeclared",
     "undelivered",
     "write_keys",
 ]
@@ -168,8 +169,13 @@ def notices(platform: str) -> str:
 
 
 def stats() -> str:
-    """Hash: how often each rule matched or met an error, and which traits no attribute takes."""
+    """Hash: how often each rule matched or met an error."""
     return PREFIX + "stats"
+
+
+def undeclared() -> str:
+    """Hash: trait that no attribute takes → how often it was sent."""
+    return PREFIX + "undeclared"
 
 
 def identity(namespace: str, digest: str) -> str:
@@ -318,8 +324,11 @@ def history(partition: int, contact_id: str) -> str:
 
 
 def consents(partition: int, bucket: int) -> str:
-    """Hash: contact id → its sealed sheet of consents and sealed records, oldest first (see consent.lua)."""
-    return f"{PREFIX}{{{partition}}}:consents:{bucket}"
+    """Hash: contact id → its sealed sheet of consents and sealed records, oldest first (see consent.lua).
+
+    `bucket` is that of the contact; nobody reads these buckets whole, so there are fewer.
+    """
+    return f"{PREFIX}{{{partition}}}:consents:{bucket % 32}"
 
 
 def joined(partition: int) -> str:

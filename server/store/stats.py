@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from server.store import keys
+from server.store.faults import redis_needed
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 __all__ = ["RuleStats", "Stats"]
+
+_MOST_TRAITS = 1000  # different ones that are counted: a site may make up names without end
+_LONGEST_TRAIT = 60
 
 
 class RuleStats(msgspec.Struct, frozen=True):
@@ -44,18 +48,28 @@ class Stats:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, {}
+        traits = {name[1:]: number for name, number in waiting.items() if name.startswith("\n")}
+        if traits and await self._redis.hlen(keys.undeclared()) >= _MOST_TRAITS:
+            known = await self._redis.hmget(keys.undeclared(), list(traits))
+            traits = {name: traits[name] for name, count in zip(list(traits), known, strict=True) if count}
         async with self._redis.pipeline(transaction=False) as pipe:
             for name, number in waiting.items():
-                pipe.hincrby(keys.stats(), name, number)
+                if not name.startswith("\n"):
+                    pipe.hincrby(keys.stats(), name, number)
+            for name, number in traits.items():
+                pipe.hincrby(keys.undeclared(), name[:_LONGEST_TRAIT], number)
             await pipe.execute()
 
     async def rule(self, name: str) -> RuleStats:
-        """The counts of a rule."""
-        found = await self._redis.hmget(keys.stats(), [name, f"{name}\nmissing", f"{name}\nerror"])
+        """The counts of a rule. Raises `Unavailable`."""
+        with redis_needed():
+            found = await self._redis.hmget(keys.stats(), [name, f"{name}\nmissing", f"{name}\nerror"])
         matched, missing, errors = (int(number or 0) for number in found)
         return RuleStats(matched, missing, errors)
 
     async def undeclared(self) -> dict[str, int]:
-        """Traits that sites send and no attribute takes, with how often."""
-        found = await self._redis.hgetall(keys.stats())
-        return {name.decode()[1:]: int(number) for name, number in found.items() if name.startswith(b"\n")}
+        """Traits that sites send and no attribute takes, with how often, the most frequent first."""
+        with redis_needed():
+            found = await self._redis.hgetall(keys.undeclared())
+        counts = {name.decode(): int(number) for name, number in found.items()}
+        return dict(sorted(counts.items(), key=lambda each: -each[1]))

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from rules.contact import Alert, Contact
 from server.errors import Unavailable
+from server.services.rulebooks import Rulebooks
 from server.store import keys
 from server.store.log import Position
 from server.store.store import Store
@@ -221,3 +222,17 @@ async def test_an_event_that_comes_late_within_one_batch_scores_as_if_it_had_com
     assert contact.score == 20
     assert contact.hits["visit"][0] == now - 3_900_000
     assert len(await store.contacts.history(contact)) == 121
+
+
+async def test_matches_missing_values_and_traits_sent_in_vain_are_counted(store: Store) -> None:
+    await publish(store, RULES + 'score dear: +1 on "Page Viewed" when event.price > 10\n')
+    engine = engine_on(store)
+    rulebooks = Rulebooks(store)
+    for number, properties in enumerate([{"price": 20}, {}, {"price": "much"}]):
+        entry = event(store, "Page Viewed", f"m{number}", properties=properties, traits={"shoe_size": 42})
+        await store.log.append([("a1", entry)])
+    await drain(store, engine)
+    await store.stats.flush()
+    counts = await rulebooks.counts("dear")
+    assert (counts.matched, counts.missing, counts.errors) == (1, 1, 1)
+    assert await rulebooks.sent_in_vain() == {"shoe_size": 3}
