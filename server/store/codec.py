@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _PLAIN, _SEALED, _PACKED, _PACKED_SEALED = range(4)
 _KEPT = frozenset(("contact", "history", "consents", "ledger"))  # what lies long, and so is packed
-_LEVEL = 3
+_LEVEL, _USUAL = 4, 4096  # of Zstandard; bytes of a record, for which it is tuned
 _LARGEST = 1 << 26  # bytes that packed ones may become
 
 
@@ -92,6 +92,8 @@ class Sealer:
         if number > self._packed_with:
             shape = zstandard.ZstdCompressionParameters.from_level(
                 _LEVEL,
+                source_size=_USUAL,
+                dict_size=len(dictionary),
                 format=zstandard.FORMAT_ZSTD1_MAGICLESS,
                 write_content_size=True,
                 write_dict_id=False,
