@@ -10,7 +10,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["Button", "Field", "Item", "Pages", "Reply", "Table", "Tone"]
+from server.model.draft import Place
+
+__all__ = ["Button", "Field", "Item", "Pages", "Prompt", "Reply", "Table", "Tone"]
 
 Tone: TypeAlias = Literal["plain", "good", "bad"]
 
@@ -31,11 +33,12 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One of a list: a lead, a rule; with what can be done about it."""
+    """One of a list: a lead, a rule, a mistake with its line; with what can be done about it."""
 
     title: str
     lines: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
+    code: str = ""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +74,21 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(button for button in (self.previous, self.next) if button)
 
 
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that is asked for: in a form, in an editor, as the answer to a message.
+
+    `place` is what it is about, `title` that in words, `text` what stands there now, `file` what a file of it is called
+    ("": a text this short is not sent as one), `hint` how to answer here, `command` what asks for it again.
+    """
+
+    place: Place
+    title: str
+    hint: str
+    text: str = ""
+    file: str = ""
+    command: str = ""
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """An answer. It is shown from top to bottom in the order of these fields; empty ones are left out."""
 
@@ -84,6 +102,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     buttons: tuple[Button, ...] = ()
     pages: Pages | None = None
     tone: Tone = "plain"
+    prompt: Prompt | None = None
+    settles: bool = False  # it takes the place of the message whose button was pressed
 
     @property
     def summary(self) -> str:

@@ -82,6 +82,7 @@ class Status(Command, frozen=True, kw_only=True, tag="status"):
             done, of = t.number(now.recompute.done), t.number(now.recompute.of)
             text = t("version {version}: {done} of {of} contacts", version=now.recompute.version, done=done, of=of)
             fields.append(Field(t("Recompute"), text))
+        fields += await _rules(asking)
         if now.undelivered:
             fields.append(Field(t("Not delivered"), t.number(now.undelivered)))
         return Reply(
@@ -89,6 +90,19 @@ class Status(Command, frozen=True, kw_only=True, tag="status"):
             fields=(*fields, *bots),
             tone="good" if seen.ready else "bad",
         )
+
+
+async def _rules(asking: Asking) -> list[Field]:
+    """What waits for approval, whether a second person approves at all, what is paused."""
+    t, submissions = asking.t, asking.services.submissions
+    fields = []
+    if waiting := await submissions.waiting(asking.actor):
+        fields.append(Field(t("Waiting for approval"), ", ".join(one.author_name for one in waiting)))
+    if await submissions.alone():
+        fields.append(Field(t("Approval"), t("off: an approver publishes alone")))
+    if pauses := await asking.services.pauses.all():
+        fields.append(Field(t("Paused"), ", ".join(pause.name for pause in pauses)))
+    return fields
 
 
 def _bot(asking: Asking, state: str) -> str:

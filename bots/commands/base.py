@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -15,11 +16,14 @@ from server.ports import Clock, SystemClock
 if TYPE_CHECKING:
     from server.services.alerts import Alerts
     from server.services.contacts import Contacts
+    from server.services.drafts import Drafts
+    from server.services.pauses import Pauses
     from server.services.people import People
     from server.services.previews import Previews
     from server.services.rulebooks import Rulebooks
     from server.services.segments import Segments
     from server.services.status import Status
+    from server.services.submissions import Submissions
 
 __all__ = ["STRANGER", "Asking", "Caller", "Command", "Misused", "Services", "fold"]
 
@@ -35,6 +39,10 @@ class Services(Protocol):
     @property
     def contacts(self) -> Contacts: ...
     @property
+    def drafts(self) -> Drafts: ...
+    @property
+    def pauses(self) -> Pauses: ...
+    @property
     def people(self) -> People: ...
     @property
     def previews(self) -> Previews: ...
@@ -44,6 +52,8 @@ class Services(Protocol):
     def segments(self) -> Segments: ...
     @property
     def status(self) -> Status: ...
+    @property
+    def submissions(self) -> Submissions: ...
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +73,17 @@ class Misused(Exception):
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, through what, in which language, and the services that can answer."""
+    """Who asks, through what, in which language, and the services that can answer.
+
+    `working` shows how far something is that takes long.
+    """
 
     services: Services
     actor: Actor = STRANGER
     caller: Caller = Caller(platform="terminal")
     language: str = "en"
     clock: Clock = SystemClock()
+    working: Callable[[Reply], None] | None = None
 
     @property
     def t(self) -> Translator:
@@ -106,6 +120,17 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     usage: ClassVar[str] = ""
     summary: ClassVar[str]
     details: ClassVar[tuple[str, ...]] = ()
+    takes_text: ClassVar[bool] = False  # what follows is a text, read as it is written
+
+    @property
+    def asks(self) -> bool:
+        """Whether the answer will ask for a text."""
+        return False
+
+    @classmethod
+    def read_text(cls, rest: str) -> Self:
+        """The command from the text that follows its name, where it `takes_text`; raises `Misused`."""
+        return cls.read(rest.split())
 
     @classmethod
     def read(cls, rest: list[str]) -> Self:

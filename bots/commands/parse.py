@@ -11,7 +11,9 @@ from bots.commands.alerts import Claim, Leads, Release
 from bots.commands.base import Command as _Command
 from bots.commands.base import fold
 from bots.commands.contacts import ContactCard, Why
+from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDraft, Try, Update
 from bots.commands.help import Help
+from bots.commands.publishing import Approve, History, Pause, Reject, Resume, Rollback, Submit
 from bots.commands.rulebook import Rules, RulesShow, SegmentCard, Segments
 from server.i18n import LANGUAGES
 
@@ -28,6 +30,21 @@ Command: TypeAlias = (
     | Release
     | Rules
     | RulesShow
+    | New
+    | EditRule
+    | Delete
+    | Try
+    | PreviewDraft
+    | Diff
+    | Update
+    | Submit
+    | Discard
+    | Approve
+    | Reject
+    | History
+    | Rollback
+    | Pause
+    | Resume
     | Segments
     | SegmentCard
     | Status
@@ -63,10 +80,13 @@ def parse(text: str) -> Command:
 
     Raises `Unknown`, or `Misused` where the command is known and what follows it does not fit.
     """
-    words = text[:LONGEST].strip().removeprefix("/").split()
+    text = text.strip().removeprefix("/")
+    words = text[:LONGEST].split()
     if not words:
         return Help()
     length, command = _match(words)
+    if command.takes_text:
+        return command.read_text(_after(text, length))  # type: ignore[return-value]
     return command.read(words[length:])  # type: ignore[return-value]
 
 
@@ -85,6 +105,16 @@ def language_of(text: str) -> str | None:
     said = fold(" ".join(words[:length]))
     spoken = [language for language in LANGUAGES if said in map(fold, command.words(language))]
     return None if "en" in spoken else spoken[0]
+
+
+def _after(text: str, number: int) -> str:
+    """What follows the first words, as it is written but for the spaces between."""
+    parts = text.split(maxsplit=number)
+    if len(parts) <= number:
+        return ""
+    rest = parts[number]
+    above = text[: len(text) - len(rest)]
+    return f"\n{rest}" if "\n" in above[len(above.rstrip()) :] else rest
 
 
 def _match(words: list[str]) -> tuple[int, type[_Command]]:

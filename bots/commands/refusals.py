@@ -6,9 +6,11 @@ import re
 from typing import Final
 
 from bots.commands.base import Asking
+from bots.drafts import problem_items
 from bots.replies import Button, Reply
 from server.errors import Ambiguous, Conflict, Forbidden, NotFound, RelanceError, Unauthorized, Unavailable
 from server.i18n import mark
+from server.services.rulebooks import WrongRulebook
 
 __all__ = ["refusal"]
 
@@ -17,9 +19,32 @@ TEXTS: Final[dict[str, str]] = {
     "account_taken": mark("This account is somebody else's; an admin can remove them."),
     "alert_over": mark("This alert is over."),
     "alert_taken": mark("{owner} already has this lead."),
+    "base_moved": mark("Version {version} was published meanwhile. Look at it and try again."),
+    "draft_base_moved": mark("Version {version} was published meanwhile: the author has to update and submit again."),
+    "draft_busy": mark("Your draft is being changed elsewhere. Try again."),
+    "empty_text": mark("There is no text. `rules delete NAME` takes a rule out."),
     "many_rules": mark("Several rules are called {name}. Which one?"),
     "needs_role": mark("This needs the role {role}. Ask an admin for it."),
     "no_alert": mark("There is no such alert. `leads` lists those that are open."),
+    "no_draft": mark("You have no draft. `rules edit NAME` or `rules new` begins one."),
+    "no_line": mark("No rule of your draft begins at or above line {line}."),
+    "no_reason": mark("Say why, so that the author can mend it."),
+    "no_rule_here": mark("There is no rule called {name} in your draft."),
+    "no_rule_to_test": mark("There is no score, segment or trigger of this name."),
+    "no_submission": mark("Nothing of this name was submitted."),
+    "no_trigger": mark("There is no trigger called {name} in the published rulebook."),
+    "nothing_waits": mark("Nothing waits for approval."),
+    "not_a_trigger": mark("Only triggers can be paused, and {name} is none: scores and segments say what is true."),
+    "not_paused": mark("{name} is not paused."),
+    "not_your_draft": mark("This is somebody else's draft. `rules edit NAME` begins one of your own."),
+    "own_submission": mark("A second person has to approve what you wrote."),
+    "paused_already": mark("{name} is paused already."),
+    "same_submission": mark("{name} has submitted this very text."),
+    "submission_approved": mark("{name} has approved this already: it is version {version}."),
+    "submission_over": mark("This is over already."),
+    "submission_rejected": mark("{name} has rejected this already."),
+    "submission_withdrawn": mark("Its author has withdrawn this, or submitted something newer."),
+    "text_too_long": mark("This text is too long for a rulebook."),
     "no_contact": mark("There is no such contact. Give an id, an e-mail address or a user id."),
     "no_code": mark("This code is unknown, used or too old. Ask for a new one."),
     "no_kind": mark("There is no such kind of rule. Kinds: {kinds}."),
@@ -46,8 +71,13 @@ _NAMES = re.compile(r"\{(\w+)\}")
 def refusal(asking: Asking, error: RelanceError) -> Reply:
     """The answer to a person whose command a service refused."""
     t = asking.t
+    if isinstance(error, WrongRulebook):
+        problems = error.checked.problems
+        title = t.count("The text has one mistake", "The text has {number} mistakes", len(problems))
+        return Reply(title=title, items=problem_items(problems, t, buttons=True), tone="bad")
     text = TEXTS.get(error.code, "")
     if not text or not error.fields.keys() >= set(_NAMES.findall(text)):
         text = next(general for kind, general in _GENERAL if isinstance(error, kind))
     buttons = tuple(Button(choice, choice) for choice in error.choices) if isinstance(error, Ambiguous) else ()
-    return Reply(title=t(text, **error.fields), buttons=buttons, tone="bad")
+    over = error.code.startswith("submission_")
+    return Reply(title=t(text, **error.fields), buttons=buttons, tone="bad", settles=over)

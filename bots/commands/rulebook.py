@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final, Self
 
 from bots.commands.base import Asking, Command, Misused, fold
-from bots.replies import Field, Reply, Table
+from bots.replies import Button, Field, Reply, Table
 from rules.rulebook import Rulebook
 from rules.words import WORDS
 from server.errors import Ambiguous, NotFound
-from server.i18n import mark
+from server.i18n import Translator, mark
 
-__all__ = ["Rules", "RulesShow", "SegmentCard", "Segments"]
+__all__ = ["Rules", "RulesShow", "SegmentCard", "Segments", "kind_of"]
 
 KINDS: Final[dict[str, str]] = {
     "attribute": mark("attributes"),
@@ -21,6 +21,11 @@ KINDS: Final[dict[str, str]] = {
     "score": mark("scores"),
     "segment": mark("segments"),
     "trigger": mark("triggers"),
+    "scenario": mark("scenarios"),
+    "digest": mark("digests"),
+    "limit": mark("limits"),
+    "quiet hours": mark("quiet hours"),
+    "goal": mark("goals"),
 }
 
 
@@ -42,7 +47,7 @@ class Rules(Command, frozen=True, kw_only=True, tag="rules"):
 
     async def answer(self, asking: Asking) -> Reply:
         t = asking.t
-        kind = _kind(self.kind) if self.kind else ""
+        kind = kind_of(self.kind) if self.kind else ""
         if self.kind and not kind:
             raise NotFound("there is no such kind of rule", code="no_kind", kinds=", ".join(KINDS))
         book = await asking.services.rulebooks.live()
@@ -50,13 +55,16 @@ class Rules(Command, frozen=True, kw_only=True, tag="rules"):
         if kind:
             texts = [text for (own, _), text in book.sources.items() if own == kind]
             title = f"{title} · {t(KINDS[kind])}"
-            return Reply(title=title, code="\n".join(texts)) if texts else Reply(title=title, lines=(_none(asking),))
+            if not texts:
+                return Reply(title=title, lines=(_none(asking),))
+            return Reply(title=title, code="\n".join(texts), fields=_paused(book, t) if kind == "trigger" else ())
         names = {own: [name for kind, name in book.sources if kind == own] for own in KINDS}
         fields = tuple(Field(t(KINDS[own]), ", ".join(found)) for own, found in names.items() if found)
         if not fields:
             return Reply(title=t("Rules"), lines=(_none(asking),))
         show = asking.typed(RulesShow, t("NAME"))
-        return Reply(title=title, fields=fields, footer=t("`{show}` shows one.", show=show))
+        footer = t("`{show}` shows one.", show=show)
+        return Reply(title=title, fields=(*fields, *_paused(book, t)), footer=footer)
 
 
 class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
@@ -86,18 +94,27 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
         book = await asking.services.rulebooks.live()
         kind = self._find(book)
         current = await asking.services.rulebooks.current()
+        fields = [
+            Field(t("Version"), str(book.version)),
+            Field(t("Published"), t.moment(current.time)),
+            Field(t("Author"), current.author),
+        ]
+        pause = next(
+            (one for one in await asking.services.pauses.all() if (one.kind, one.name) == (kind, self.name)), None
+        )
+        if pause is not None:
+            fields.append(Field(t("Paused"), t("by {name}, {ago}", name=pause.by,
+                                               ago=t.ago(pause.since, asking.clock.now()))))  # fmt: skip
+        may_edit = asking.actor.has("marketer")
         return Reply(
             title=f"{t(KINDS[kind])} · {self.name}",
             code=book.sources[kind, self.name],
-            fields=(
-                Field(t("Version"), str(book.version)),
-                Field(t("Published"), t.moment(current.time)),
-                Field(t("Author"), current.author),
-            ),
+            fields=tuple(fields),
+            buttons=(Button(t("Edit"), f"rules edit {kind} {self.name}"),) if may_edit else (),
         )
 
     def _find(self, book: Rulebook) -> str:
-        asked = _kind(self.kind) if self.kind else ""
+        asked = kind_of(self.kind) if self.kind else ""
         kinds = [kind for kind, name in book.sources if name == self.name and asked in ("", kind)]
         if not kinds:
             raise NotFound("there is no such rule", code="no_rule", name=self.name)
@@ -148,11 +165,16 @@ class SegmentCard(Command, frozen=True, kw_only=True, tag="segment"):
         )
 
 
-def _kind(word: str) -> str:
+def _paused(book: Rulebook, t: Translator) -> tuple[Field, ...]:
+    names = ", ".join(sorted(name for name in book.paused if name in book.triggers))
+    return (Field(t("Paused"), names),) if names else ()
+
+
+def kind_of(word: str) -> str:
     """The kind that a word names, in English or French, singular or plural; "" where it names none."""
     asked = fold(word)
-    for entry in WORDS:
-        if entry.en in KINDS and asked in {fold(form) + end for form in (entry.en, entry.fr) for end in ("", "s")}:
+    for entry in WORDS[:12]:
+        if asked in {fold(form) + end for form in (entry.en, entry.fr) for end in ("", "s")}:
             return entry.en
     return ""
 

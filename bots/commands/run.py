@@ -2,32 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 import structlog
 
 from bots.commands.about import how_to_link
 from bots.commands.base import STRANGER, Asking, Caller, Misused, Services
+from bots.commands.editing import Answer, take_text
 from bots.commands.help import Help, usage
 from bots.commands.parse import Command, Unknown, language_of, parse
+from bots.commands.publishing import Reject
 from bots.commands.refusals import refusal
 from bots.replies import Button, Reply
 from server.errors import RelanceError
 from server.model.actor import Actor
+from server.model.draft import Place
 from server.ports import Clock, SystemClock
 
-__all__ = ["reply_to", "run"]
+__all__ = ["Working", "asks", "reply_to", "run", "run_text", "text_to"]
+
+Working: TypeAlias = Callable[[Reply], None]
 
 log = structlog.get_logger(__name__)
 
 
+def asks(text: str) -> bool:
+    """Whether the answer to a command will ask for a text."""
+    try:
+        return parse(text).asks
+    except (Unknown, Misused):
+        return False
+
+
 async def reply_to(
-    services: Services, caller: Caller, text: str, *, language: str = "en", clock: Clock | None = None
+    services: Services,
+    caller: Caller,
+    text: str,
+    *,
+    language: str = "en",
+    clock: Clock | None = None,
+    working: Working | None = None,
 ) -> Reply:
-    """Answer somebody on a platform, known to us or not."""
+    """Answer somebody on a platform, known to us or not; `working` is told how far something is that takes long."""
     try:
         actor = await services.people.actor(caller.platform, caller.workspace, caller.user)
     except RelanceError as error:
         return refusal(Asking(services=services, caller=caller, language=language), error)
-    return await run(services, actor or STRANGER, text, language, caller=caller, clock=clock)
+    return await run(services, actor or STRANGER, text, language, caller=caller, clock=clock, working=working)
+
+
+async def text_to(
+    services: Services,
+    caller: Caller,
+    place: Place,
+    text: str,
+    *,
+    language: str = "en",
+    clock: Clock | None = None,
+    slack: bool = False,
+    strict: bool = False,
+) -> Answer:
+    """Take a text that somebody on a platform was asked for; see `take_text`."""
+    try:
+        actor = await services.people.actor(caller.platform, caller.workspace, caller.user)
+    except RelanceError as error:
+        return Answer(reply=refusal(Asking(services=services, caller=caller, language=language), error))
+    return await run_text(services, actor or STRANGER, place, text, language, caller=caller, clock=clock, slack=slack,
+                          strict=strict)  # fmt: skip
+
+
+async def run_text(
+    services: Services,
+    actor: Actor,
+    place: Place,
+    text: str,
+    language: str = "en",
+    *,
+    caller: Caller | None = None,
+    clock: Clock | None = None,
+    slack: bool = False,
+    strict: bool = False,
+) -> Answer:
+    """Take a text that an actor was asked for. Never raises but for cancellation."""
+    caller = caller or Caller(platform=actor.via)
+    asking = Asking(services=services, actor=actor, caller=caller, language=language, clock=clock or SystemClock())
+    taken: list[Answer] = []
+
+    async def take() -> Reply:
+        if not asking.known:
+            return how_to_link(asking)
+        if place.what == "reason":
+            return await Reject(submission=place.submission, why=text.strip()).answer(asking)
+        taken.append(await take_text(asking, place, text, slack=slack, strict=strict))
+        return taken[0].reply
+
+    reply = await _answered(asking, take)
+    return taken[0] if taken else Answer(reply=reply)
 
 
 async def run(
@@ -38,6 +109,7 @@ async def run(
     *,
     caller: Caller | None = None,
     clock: Clock | None = None,
+    working: Working | None = None,
 ) -> Reply:
     """Run a command, given as text or as a record, for an actor. Never raises but for cancellation.
 
@@ -46,14 +118,25 @@ async def run(
     if isinstance(said, str):
         language = language_of(said) or language
     caller = caller or Caller(platform=actor.via)
-    asking = Asking(services=services, actor=actor, caller=caller, language=language, clock=clock or SystemClock())
-    try:
+    asking = Asking(
+        services=services, actor=actor, caller=caller, language=language, clock=clock or SystemClock(), working=working
+    )
+
+    async def answer() -> Reply:
         command = parse(said) if isinstance(said, str) else said
         if not asking.known and type(command).role is not None:
             return how_to_link(asking)
         if (role := type(command).role) is not None:
             actor.require(role)  # services check again what they do; this also covers what only reads the rulebook
         return await command.answer(asking)
+
+    return await _answered(asking, answer)
+
+
+async def _answered(asking: Asking, answer: Callable[[], Awaitable[Reply]]) -> Reply:
+    """The answer, or why there is none."""
+    try:
+        return await answer()
     except Unknown as unknown:
         return _unknown(asking, unknown.suggestion)
     except Misused as misused:

@@ -13,22 +13,30 @@ from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
+from msgspec import structs
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.commands import Caller, Services, reply_to
+from bots.commands import Caller, Services, asks, reply_to
+from bots.notices import Announcer
+from bots.progress import Progress
+from bots.replies import Reply
 from bots.slack.cards import SlackCards
 from bots.slack.client import SlackClient, quiet_logger
+from bots.slack.editor import Editor
+from bots.slack.forms import filled
 from bots.slack.languages import Languages
 from bots.slack.render import ACTION, Message, render
 from bots.slack.requests import Asked, asked
 from bots.slack.signature import signed
 from bots.tasks import Tasks
 from server.errors import Unavailable
+from server.i18n import translator
 from server.model.card import Card
+from server.model.draft import Notice
 from server.ports import ChannelBusy, ChannelDown, ChannelError, ChannelRefused, Clock, SystemClock
 from server.store.inbox import Inbox
 
@@ -80,7 +88,8 @@ class SlackBot:
         self._cards = SlackCards(self._client, language=settings.language)
         self._languages = Languages(self._client, self._clock, settings.language)
         self._identity = AuthorizeResult(enterprise_id=None, team_id=None, bot_token=settings.slack_bot_token)
-        self._keeper: asyncio.Task[None] | None = None
+        self._editor = Editor(services, self._client, self._languages, self._clock, self._tasks, self._answer)
+        self._keepers: list[asyncio.Task[None]] = []
         self._app: AsyncApp | None = None
         self.state = "starting" if settings.slack_bot_token else "off"
         if settings.slack_bot_token and not settings.slack_signing_secret:
@@ -90,13 +99,14 @@ class SlackBot:
         """Begin to work; a wrong token or an unreachable Slack is shown in `state` and tried again later."""
         if self.state == "starting":
             self._app = self._listening()
-            self._keeper = asyncio.create_task(self._keep())
+            announcer = Announcer(self._services, self.platform, self._tell, self._languages.of)
+            self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(announcer.run())]
 
     async def stop(self) -> None:
         """Finish what was acknowledged, then close."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         await self._tasks.finish(STOP)
         await self._client.close()
 
@@ -115,9 +125,11 @@ class SlackBot:
             return _plain(401)
         try:
             request = AsyncBoltRequest(body=body.decode(), headers=dict(lower))
-            ask = asked(request.body, ACTION)
+            ask, form = asked(request.body, ACTION), filled(request.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return _plain(400)  # not JSON, or of another shape than anything that Slack sends
+        if form is not None:
+            return 200, {"content-type": "application/json"}, await self._editor.take(form)
         if ask is None and request.body.get("type") != "url_verification":
             return _plain(200)  # nothing that is for us
         request.context["asked"] = ask
@@ -147,7 +159,9 @@ class SlackBot:
         return app
 
     async def _remember(
-        self, context: dict[str, Any], next: Callable[[], Awaitable[None]]  # noqa: A002 - Bolt gives by name
+        self,
+        context: dict[str, Any],
+        next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt gives by name
     ) -> BoltResponse | None:
         ask: Asked = context["asked"]
         if not await self._inbox.take(ask.id, msgspec.json.encode(ask)):
@@ -168,15 +182,39 @@ class SlackBot:
     # --- answers ----------------------------------------------------------------------------------------------
 
     async def _work(self, ask: Asked) -> None:
+        form = await self._editor.open(ask) if ask.view or asks(ask.text) else ""
         caller = Caller(platform="slack", workspace=ask.team, user=ask.user)
         language = await self._languages.of(ask.user)
-        reply = await reply_to(self._services, caller, ask.text, language=language, clock=self._clock)
+
+        async def show(reply: Reply) -> None:
+            await self._say(ask, render(reply)[0])
+
+        async with Progress(show, most=1) as progress:
+            reply = await reply_to(
+                self._services, caller, ask.text, language=language, clock=self._clock, working=progress
+            )
+        if not form or not await self._editor.show(ask, form, reply, translator(language)):
+            await self._answer(ask, reply)
+        await self._inbox.done(ask.id)
+
+    async def _answer(self, ask: Asked, reply: Reply) -> None:
+        """Answer where something was asked; in private where that is not possible any more."""
+        instead = ask.pressed and (reply.pages is not None or reply.settles)
+        messages = render(reply)[:RESPONSES]
         try:
-            for number, message in enumerate(render(reply)[:RESPONSES]):
-                await self._say(ask, message, replace=ask.pressed and reply.pages is not None and number == 0)
+            for number, message in enumerate(messages):
+                await self._say(ask, message, replace=instead and number == 0)
+        except ChannelRefused as error:
+            log.warning("slack answer refused", reason=error.reason)
+            if ask.response_url:
+                await self._answer(structs.replace(ask, response_url="", channel=ask.user, thread=""), reply)
         except ChannelError as error:
             log.warning("slack answer not delivered", reason=error.reason)
-        await self._inbox.done(ask.id)
+
+    async def _tell(self, notice: Notice, reply: Reply) -> None:
+        """Write to somebody in private."""
+        for message in render(reply):
+            await self._client.call("chat.postMessage", channel=notice.user, **message.payload)
 
     async def _say(self, ask: Asked, message: Message, *, replace: bool = False) -> None:
         """Hand a message to Slack, again where it surely did not arrive. `replace`: a page takes the other's place."""

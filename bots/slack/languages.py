@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from bots.slack.client import SlackClient
@@ -24,6 +25,13 @@ class Languages:
         self._clock = clock
         self._default = default
         self._known: dict[str, tuple[Millis, str]] = {}  # user → until when, language
+
+    async def soon(self, user: str, seconds: float) -> str:
+        """The language to answer a person in; the default where Slack takes longer than this to tell."""
+        try:
+            return await asyncio.wait_for(self.of(user), seconds)
+        except TimeoutError:
+            return self._default
 
     async def of(self, user: str) -> str:
         """The language to answer a person in."""

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from bots.replies import Button, Field, Reply
+from bots.replies import Button, Field, Item, Reply
 from bots.slack.text import escape
 
 __all__ = ["ACTION", "Block", "Message", "render"]
@@ -75,21 +75,28 @@ def _blocks(reply: Reply) -> Iterator[Block]:
     if reply.table and reply.table.rows:
         yield from _code(reply.table.lines())
     for item in reply.items:
-        yield from _item(item.title, item.lines, item.buttons)
+        yield from _item(item)
     if reply.code:
         yield from _code(reply.code.splitlines())
-    yield from _actions(reply.all_buttons)
+    buttons = reply.all_buttons
+    if reply.prompt:
+        yield from _code(reply.prompt.text.splitlines())
+        yield from _sections([f"_{escape(reply.prompt.hint)}_"])
+        buttons = (Button("✎", reply.prompt.command, "primary"), *buttons)
+    yield from _actions(buttons)
     if reply.footer:
         yield {"type": "context", "elements": [_mrkdwn(_cut(escape(reply.footer), SECTION))]}
 
 
-def _item(title: str, lines: tuple[str, ...], buttons: tuple[Button, ...]) -> Iterator[Block]:
-    sections = list(_sections([f"*{escape(title)}*", *(escape(line) for line in lines)]))
-    if len(buttons) == 1:
-        sections[-1]["accessory"] = _button(buttons[0])
+def _item(item: Item) -> Iterator[Block]:
+    sections = list(_sections([f"*{escape(item.title)}*", *(escape(line) for line in item.lines)]))
+    code = list(_code(item.code.splitlines()))
+    if len(item.buttons) == 1:
+        sections[-1]["accessory"] = _button(item.buttons[0])
     yield from sections
-    if len(buttons) > 1:
-        yield from _actions(buttons)
+    yield from code
+    if len(item.buttons) > 1:
+        yield from _actions(item.buttons)
 
 
 def _sections(lines: Iterable[str]) -> Iterator[Block]:

@@ -12,7 +12,10 @@ __all__ = ["Asked", "asked"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request."""
+    """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request.
+
+    `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in.
+    """
 
     id: str
     team: str
@@ -22,6 +25,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     thread: str = ""
     pressed: bool = False
+    trigger: str = ""
+    view: str = ""
 
 
 class _Typed(msgspec.Struct):
@@ -55,6 +60,7 @@ class _Pressed(msgspec.Struct):
     team: _Id | None = None
     response_url: str = ""
     channel: _Id | None = None
+    view: _Id | None = None
 
 
 class _Event(msgspec.Struct):
@@ -86,7 +92,7 @@ def asked(body: Any, prefix: str) -> Asked | None:
     if "command" in body:
         typed = msgspec.convert(body, _Typed)
         return Asked(id=typed.trigger_id, team=typed.team_id, user=typed.user_id, text=unescape(typed.text),
-                     response_url=typed.response_url)  # fmt: skip
+                     response_url=typed.response_url, trigger=typed.trigger_id)  # fmt: skip
     match body.get("type"):
         case "block_actions":
             return _pressed(msgspec.convert(body, _Pressed), prefix)
@@ -109,6 +115,8 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
         response_url=pressed.response_url,
         channel=pressed.channel.id if pressed.channel else "",
         pressed=True,
+        trigger=pressed.trigger_id,
+        view=pressed.view.id if pressed.view else "",
     )
 
 

@@ -18,6 +18,8 @@ from telegram.error import ChatMigrated
 from telegram.ext import Application, CallbackQueryHandler, ContextTypes, ExtBot, MessageHandler, filters
 
 from bots.commands import Services
+from bots.notices import Announcer
+from bots.replies import Reply
 from bots.tasks import Tasks
 from bots.telegram.cards import TelegramCards
 from bots.telegram.client import API, Request, quiet, told_apart
@@ -25,6 +27,7 @@ from bots.telegram.requests import Received
 from bots.telegram.talk import Talk
 from server.errors import Unavailable
 from server.model.card import Card
+from server.model.draft import Notice
 from server.ports import ChannelError, ChannelRefused, Clock, SystemClock
 from server.store.inbox import Inbox
 
@@ -74,8 +77,9 @@ class TelegramBot:
         self._clock = clock or SystemClock()
         self._tasks = Tasks()
         self._ready = asyncio.Event()
+        self._talk = Talk(services, language=settings.language, clock=self._clock)
         self._request = Request(connect_timeout=CONNECT, read_timeout=READ, write_timeout=READ, pool_timeout=CONNECT)
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
         self._application: Application[Any, Any, Any, Any, Any, Any] | None = None
         self._cards: TelegramCards | None = None
         self.state = "starting" if settings.telegram_token else "off"
@@ -88,13 +92,13 @@ class TelegramBot:
     async def start(self) -> None:
         """Begin to work; a wrong token or an unreachable Telegram is shown in `state` and tried again later."""
         if self.state == "starting":
-            self._keeper = asyncio.create_task(self._keep())
+            self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(self._announce())]
 
     async def stop(self) -> None:
         """Finish what was acknowledged, then close."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         await self._tasks.finish(STOP if self._ready.is_set() else 0)
         if self._application is not None:
             await self._application.bot.shutdown()
@@ -143,9 +147,9 @@ class TelegramBot:
             request=self._request, get_updates_request=self._request,
         )  # fmt: skip
         application = Application.builder().bot(bot).updater(None).job_queue(None).build()
-        talk = Talk(self._services, language=self._settings.language, clock=self._clock)
-        application.add_handler(MessageHandler(filters.UpdateType.MESSAGE & filters.TEXT, talk.typed))
-        application.add_handler(CallbackQueryHandler(talk.pressed))
+        application.add_handler(MessageHandler(filters.UpdateType.MESSAGE & filters.TEXT, self._talk.typed))
+        application.add_handler(MessageHandler(filters.UpdateType.MESSAGE & filters.Document.ALL, self._talk.sent))
+        application.add_handler(CallbackQueryHandler(self._talk.pressed))
         application.add_error_handler(_failed)
         return application
 
@@ -181,6 +185,20 @@ class TelegramBot:
             except (Unavailable, msgspec.MsgspecError) as error:
                 log.warning("telegram inbox not read", error=type(error).__name__)
             await asyncio.sleep(self._retry)
+
+    async def _announce(self) -> None:
+        """Tell people what they are to hear, from the moment at which that is possible."""
+        await self._ready.wait()
+        assert self._application is not None
+        bot = self._application.bot
+
+        async def tell(notice: Notice, reply: Reply) -> None:
+            await self._talk.tell(bot, int(notice.user), reply)
+
+        async def language(_: str) -> str:  # Telegram tells a person's only with what they write
+            return self._settings.language
+
+        await Announcer(self._services, self.platform, tell, language).run()
 
     async def _sign_in(self) -> None:
         assert self._application is not None

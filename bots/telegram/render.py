@@ -14,14 +14,15 @@ from html import unescape
 
 import msgspec
 
-from bots.replies import Button, Reply
+from bots.replies import Button, Prompt, Reply
 
-__all__ = ["TOAST", "Key", "Message", "render", "toast"]
+__all__ = ["TOAST", "Key", "Message", "as_file", "render", "toast"]
 
 CHARACTERS = 4096
 CALLBACK = 64
 TOAST = 200
 LABEL = 40
+SHOWN = 3500  # of a text that is asked for: a longer one is a file
 
 _TAG = re.compile(r"</?(?:b|i|code|pre)>")
 _CODE = re.compile(r"`([^`]+)`")
@@ -57,6 +58,11 @@ def toast(reply: Reply) -> str:
     return text if _units(text) <= TOAST else text[: TOAST // 2] + "…"
 
 
+def as_file(prompt: Prompt) -> bool:
+    """Whether the text of a prompt is to be a file."""
+    return _units(prompt.text) > SHOWN
+
+
 def _parts(reply: Reply) -> Iterator[str]:
     """Pieces of HTML, each with its markup closed and no longer than a message."""
     if reply.title:
@@ -74,8 +80,13 @@ def _parts(reply: Reply) -> Iterator[str]:
         yield from _tagged("b", item.title)
         for line in item.lines:
             yield from _line(line)
+        yield from _code(item.code.splitlines())
     if reply.code:
         yield from _code(reply.code.splitlines())
+    if reply.prompt:
+        if not as_file(reply.prompt):
+            yield from _code(reply.prompt.text.splitlines())
+        yield from _tagged("i", reply.prompt.hint)
     for button in _all_buttons(reply):
         if len(button.command.encode()) > CALLBACK:
             yield from _line(f"{button.label}: `/{button.command}`")
@@ -95,9 +106,7 @@ def _keyboard(reply: Reply) -> Iterator[tuple[Key, ...]]:
     rows += [reply.buttons, reply.pages.buttons if reply.pages else ()]
     for buttons in rows:
         row = tuple(
-            Key(button.label[:LABEL], button.command)
-            for button in buttons
-            if len(button.command.encode()) <= CALLBACK
+            Key(button.label[:LABEL], button.command) for button in buttons if len(button.command.encode()) <= CALLBACK
         )
         if row:
             yield row

@@ -21,12 +21,28 @@ class _Person(msgspec.Struct):
     language_code: str | None = None
 
 
+class _Document(msgspec.Struct):
+    file_id: str
+    file_unique_id: str
+    file_name: str | None = None
+    mime_type: str | None = None
+    file_size: int | None = None
+
+
+class _Answered(msgspec.Struct):
+    message_id: int
+    date: Moment
+    chat: _Chat
+
+
 class _Message(msgspec.Struct, rename={"sender": "from"}):
     message_id: int
     date: Moment
     chat: _Chat
     text: str | None = None
     sender: _Person | None = None
+    document: _Document | None = None
+    reply_to_message: _Answered | None = None
 
 
 class _Press(msgspec.Struct, rename={"sender": "from"}):

@@ -9,15 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final, TextIO
 
+from msgspec import structs
+
 from bots.cards import card_reply, status_text
-from bots.commands import COMMANDS, Caller, Services, run
-from bots.replies import Reply
+from bots.commands import COMMANDS, Caller, Services, run, run_text
+from bots.drafts import place_of
+from bots.progress import Progress
+from bots.replies import Prompt, Reply
 from bots.terminal.render import render
+from bots.terminal.writing import FromPipe, InEditor, Write, editor_of
 from server.errors import Unavailable
 from server.i18n import LANGUAGES, translator
 from server.model.actor import Actor
@@ -55,6 +61,7 @@ class TerminalChat:
         language: str = "en",
         colour: bool = False,
         clock: Clock | None = None,
+        write: Write | None = None,
     ) -> None:
         self._services = services
         self._feed = feed
@@ -63,15 +70,44 @@ class TerminalChat:
         self._language = language
         self._colour = colour
         self._clock = clock or SystemClock()
+        self._write = write
+        self._writing = asyncio.Lock()  # held while an editor has the screen
         self._after = "0"
 
     async def answer(self, line: str) -> None:
-        """Run a line and show the answer."""
-        caller = Caller(platform="terminal")
-        reply = await run(
-            self._services, self._actor, line, self._language, caller=caller, clock=self._clock
-        )
-        self._show(reply)
+        """Run a line and show the answer; a text that it asks for is written and taken."""
+
+        async def show(reply: Reply) -> None:
+            self._show(reply)
+
+        async with Progress(show) as progress:
+            reply = await run(
+                self._services, self._actor, line, self._language, caller=Caller(platform="terminal"),
+                clock=self._clock, working=progress,
+            )  # fmt: skip
+        if reply.prompt is None or self._write is None:
+            self._show(reply)
+        else:
+            await self._ask(reply, reply.prompt, self._write)
+
+    async def _ask(self, reply: Reply, prompt: Prompt, write: Write) -> None:
+        """Have a text written, again while it has mistakes and the writer can see them."""
+        t = translator(self._language)
+        wrong: tuple[str, ...] = ()
+        while True:
+            if not wrong:
+                self._show(structs.replace(reply, prompt=None if write.shows else prompt))
+            async with self._writing:
+                text = await write(prompt, wrong)
+            if text is None:
+                self._show(Reply(title=t("Nothing was changed.")))
+                return
+            answer = await run_text(self._services, self._actor, prompt.place, text, self._language, clock=self._clock)
+            if not answer.problems or not write.shows or answer.reply.prompt is None:
+                self._show(answer.reply)
+                return
+            wrong = tuple(place_of(problem, t) for problem in answer.problems)
+            prompt = answer.reply.prompt
 
     async def greet(self) -> None:
         """Say how to begin, and show the cards that are still open."""
@@ -94,7 +130,8 @@ class TerminalChat:
             try:
                 for place, notice in await self._feed.follow(self._after):
                     self._after = place
-                    self._show(self._notice(notice))
+                    async with self._writing:
+                        self._show(self._notice(notice))
                 told = False
             except Unavailable:
                 if not told:
@@ -127,12 +164,14 @@ async def chat(
     def say(text: str) -> None:
         print(text, file=sys.stdout if interactive else stdout, flush=True)
 
-    talk = TerminalChat(services, feed, say, language=language, colour=interactive, clock=clock)
+    lines = _typed() if interactive else _piped(stdin)
+    write: Write = InEditor(editor_of(os.environ)) if interactive else FromPipe(lines)
+    talk = TerminalChat(services, feed, say, language=language, colour=interactive, clock=clock, write=write)
     with _patched(interactive):
         await talk.greet()
         following = asyncio.create_task(talk.follow())
         try:
-            async for line in _typed() if interactive else _piped(stdin):
+            async for line in lines:
                 if line.strip().casefold() in _LEAVE:
                     break
                 if line.strip():

@@ -31,9 +31,13 @@ def _lines(reply: Reply, colour: bool) -> Iterator[str]:
     for item in reply.items:
         yield _set(_clean(item.title), _BOLD, colour)
         yield from ("  " + _clean(line) for line in item.lines)
+        yield from ("    " + _clean(line) for line in item.code.splitlines())
         yield from _buttons(item.buttons, colour, "  ")
     if reply.code:
         yield from ("  " + _clean(line) for line in reply.code.splitlines())
+    if reply.prompt:
+        yield from ("  " + _clean(line) for line in reply.prompt.text.splitlines())
+        yield _set(_clean(reply.prompt.hint), _DIM, colour)
     yield from _buttons(reply.all_buttons, colour, "")
     if reply.footer:
         yield _set(_clean(reply.footer), _DIM, colour)

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "source": ("source", "Sources of events and their write keys."),
     "key": ("key", "API keys of programs."),
     "user": ("user", "People, their roles and their chat accounts."),
+    "approval": ("approval", "Whether a second person approves rules."),
     "doctor": ("doctor", "Check this installation and say what to do."),
 }
 

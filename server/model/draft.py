@@ -39,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a text is asked for: new statements, another text of one, of all, or the reason of a rejection.
 
     `digest` is of the statement's text as it was shown, by which a change meanwhile is seen; `submission` is what is
-    rejected; `person` is who was asked.
+    rejected; `person` is who was asked; `base` the version that a whole text is known to be made from.
     """
 
     what: What
@@ -48,6 +48,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ""
     submission: str = ""
     person: str = ""
+    base: int | None = None
 
 
 class Submission(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

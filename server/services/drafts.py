@@ -17,9 +17,21 @@ from server.model.actor import SYSTEM, Actor
 from server.model.draft import Draft, Place
 from server.ports import Clock
 from server.services.contacts import Contacts
-from server.services.edits import Asked, Difference, DraftView, Edit, Moved, Rival, edited, one_of, place_of, within
+from server.services.edits import (
+    Asked,
+    Difference,
+    DraftView,
+    Edit,
+    Moved,
+    Rival,
+    Updated,
+    edited,
+    one_of,
+    place_of,
+    within,
+)
 from server.services.rulebooks import Checked, Rulebooks, WrongRulebook
-from server.services.trying import Tested, explained, kinds_of
+from server.services.trying import Tested, explained, guarded, kinds_of
 from server.store.drafts import Drafts as Kept
 from server.store.store import Store
 
@@ -88,7 +100,8 @@ class Drafts:
         who = self._contacts.display(contact, live)
         past = await self._store.contacts.past(contact) if contact.chunks else []
         now = self._clock.now()
-        why = await asyncio.to_thread(explained, contact, past, checked.book, name, kinds[0], now, self._timezone)
+        book = guarded(checked.book, live)
+        why = await asyncio.to_thread(explained, contact, past, book, name, kinds[0], now, self._timezone)
         return Tested(who=who, contact=contact.id, rule=why, draft=draft.text != live.text)
 
     # --- asking for a text --------------------------------------------------------------------------------------
@@ -102,10 +115,7 @@ class Drafts:
     async def ask_all(self, actor: Actor) -> Asked:
         """Ask for another text of everything; the draft begins now, so that its base is known. Raises `Forbidden`."""
         actor.require("marketer")
-        draft = await self._draft(actor)
-        if not draft.revision:
-            draft = await self._kept.save(draft, ()) or await self._draft(actor)
-        _, moved = await self._moved(draft)
+        draft, moved = await self._moved(await self._begun(actor))
         place = Place(what="rulebook", person=actor.id)
         return Asked(place=place, text=draft.text, base=draft.base, moved=moved)
 
@@ -145,7 +155,8 @@ class Drafts:
         if not given.strip():
             raise Invalid("there is no text; `rules delete NAME` takes a rule out", code="empty_text")
         for _ in range(_TRIES):
-            draft = await self._draft(actor)
+            whole = place.what == "rulebook"
+            draft = await (self._begun(actor, place.base) if whole else self._draft(actor))
             made = await asyncio.to_thread(edited, draft, place, given, await self._author(draft))
             here, warnings = within(await self.check(made.text), made)
             if here and strict:
@@ -167,20 +178,20 @@ class Drafts:
                 return Edit(view=await self._view(kept), saved=True, rivals=await self._rivals(actor, piece.key))
         raise Conflict("the draft is being changed elsewhere; try again", code="draft_busy")
 
-    async def update(self, actor: Actor, keep: str = "") -> tuple[DraftView, tuple[Change, ...]]:
-        """Bring the draft to the published version; the second are the statements that both changed: then nothing is
-        done, unless `keep` says whose is to stand, "mine" or "theirs". Raises `Forbidden`, `NotFound`."""
+    async def update(self, actor: Actor, keep: str = "") -> Updated:
+        """Bring the draft to the published version. Where both changed the same, nothing is done unless `keep` says
+        whose is to stand, "mine" or "theirs". Raises `Forbidden`, `NotFound`."""
         view = await self.view(actor)
         if view.moved is None:
-            return view, ()
+            return Updated(view=view)
         base, theirs = await self._text(view.draft.base), await self._text(view.moved.version)
         merged = await asyncio.to_thread(editing.merge, base, view.draft.text, theirs, keep)
         if merged.conflicts:
-            return view, merged.conflicts
+            return Updated(view=view, moved=view.moved, conflicts=merged.conflicts)
         kept = await self._save(replace(view.draft, base=view.moved.version), merged.text)
         if kept is None:
             raise Conflict("the draft is being changed elsewhere; try again", code="draft_busy")
-        return await self._view(kept), ()
+        return Updated(view=await self._view(kept), moved=view.moved)
 
     async def discard(self, actor: Actor) -> bool:
         """Forget the draft; False where there was none. Raises `Forbidden`."""
@@ -216,6 +227,15 @@ class Drafts:
             person=actor.id, name=actor.name or actor.id, text=await self._text(current), base=current, created=now,
             updated=now, revision=kept.revision if kept else 0,
         )  # fmt: skip
+
+    async def _begun(self, actor: Actor, base: int | None = None) -> Draft:
+        """The draft, kept; one that changes nothing yet begins at `base`, where that is known."""
+        draft = await self._draft(actor)
+        if base is not None and base < draft.base and draft.text == await self._text(draft.base):
+            draft = replace(draft, text=await self._text(base), base=base)
+        elif draft.revision:
+            return draft
+        return await self._kept.save(draft, ()) or await self._draft(actor)
 
     async def _save(self, draft: Draft, text: str) -> Draft | None:
         made = await _changes(await self._text(draft.base), text)

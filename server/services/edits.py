@@ -16,7 +16,7 @@ from server.model.actor import Actor
 from server.model.draft import Draft, Place
 from server.services.rulebooks import Checked
 
-__all__ = ["Asked", "Difference", "DraftView", "Edit", "Moved", "Rival", "StatementChanged"]
+__all__ = ["Asked", "Difference", "DraftView", "Edit", "Moved", "Rival", "StatementChanged", "Updated"]
 __all__ += ["digest", "edited", "one_of", "place_of", "within"]
 
 
@@ -58,6 +58,14 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     here: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     rivals: tuple[Rival, ...] = ()
+
+
+class Updated(msgspec.Struct, frozen=True, kw_only=True):
+    """A draft that was brought up to what was `moved`; where there are `conflicts`, it was not."""
+
+    view: DraftView
+    moved: Moved | None = None
+    conflicts: tuple[Change, ...] = ()
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from rules.contact import Contact, Event, Millis
 from rules.decide import bring_up_to_date
-from rules.explain import RuleWhy, explain_rule
 from rules.rulebook import Rulebook
+from rules.verdict import Kind, RuleWhy, explain_rule
 from server.errors import NotFound
 
-__all__ = ["Kind", "Tested", "explained", "kinds_of"]
+__all__ = ["Tested", "explained", "guarded", "kinds_of"]
 
-Kind = Literal["score", "segment", "trigger"]
+_ENTRY: Final = "draft"
 _KINDS: Final[tuple[Kind, ...]] = ("score", "segment", "trigger")
 
 
@@ -43,7 +44,20 @@ def explained(
 
     The contact, which is changed, is brought under it first: its scores and segments are as they would be.
     """
-    bring_up_to_date(contact, past, book, now, entry_id="draft", timezone=timezone)
-    why = explain_rule(contact, past, book, name, now, kind)
+    bring_up_to_date(contact, past, book, now, entry_id=_ENTRY, timezone=timezone)
+    why = explain_rule(contact, past, book, name, now, kind, timezone)
     assert why is not None  # `kinds_of` found it
+    if why.entry == _ENTRY:  # it is in the segment by this trial alone
+        return replace(why, since=None, entry="", version=0)
     return why
+
+
+def guarded(book: Rulebook, live: Rulebook) -> Rulebook:
+    """A rulebook that keeps every attribute masked that the published one masks: a draft does not unmask anything."""
+    attributes = {
+        name: replace(attribute, personal=True, shown_in_alerts=False)
+        if name in live.attributes and live.attributes[name].personal and not live.attributes[name].shown_in_alerts
+        else attribute
+        for name, attribute in book.attributes.items()
+    }
+    return replace(book, attributes=attributes)

@@ -57,6 +57,43 @@ CASES = (
     Case("rules show hot", "règles voir hot", ("Several rules", "score hot"), ("Plusieurs règles", "score hot")),
     Case("rules show segment hot", "règles voir segment hot", ("contact.score >= 30",), ("contact.score >= 30",)),
     Case("rules show nothing", "règles voir rien", ("no rule called nothing",), ("Aucune règle ne s'appelle rien",)),
+    Case(
+        "rules new segment big: contact.score >= 100",
+        "règles ajouter segment big: contact.score >= 100",
+        ("Your draft has no mistakes", "+ segment big"),
+        ("Votre brouillon est sans faute", "+ segment big"),
+    ),
+    Case("rules edit segment big", "règles modifier segment big", ("contact.score >= 100",), ("segment big",)),
+    Case(
+        "rules edit segment big\nsegment big: contact.scor >= 90",
+        "règle modifier big\nsegment big: contact.scor >= 90",
+        ("One mistake", "line 1, column 22", "did you mean score?", "^^^^"),
+        ("Une faute", "ligne 1, colonne 22"),
+    ),
+    Case(
+        "rules edit segment big\nsegment big: contact.score >= 90",
+        "règle modifier big\nsegment big: contact.score >= 90",
+        ("Your draft has no mistakes",),
+        ("sans faute",),
+    ),
+    Case("rules delete second_cart", "règles supprimer second_cart", ("− trigger second_cart",), ("− déclencheur",)),
+    Case(
+        "rules edit nothing", "règles modifier rien", ("no rule called nothing",), ("Aucune règle ne s'appelle rien",)
+    ),
+    Case("rules test big 42", "règles tester big 42", ("Léa", "No:", "In your draft"), ("Léa", "Non", "Dans votre")),
+    Case("rules diff", "règles différences", ("+ segment big: contact.score >= 90",), ("+ segment big",)),
+    Case("rules diff 1", "règles différences 1", ("From version 1 to your draft",), ("De version 1 à votre",)),
+    Case("rules preview", "règles aperçu", ("Preview over", "big"), ("Aperçu", "big")),
+    Case("rules update", "règles actualiser", ("up to version 1",), ("suit la version 1",)),
+    Case("rules submit for big spenders", "règles soumettre pour les gros paniers", ("Submitted",), ("Soumis",)),
+    Case("rules approve", "règles approuver", ("Root asks to publish", "exactly this"), ("Root demande", "exactement")),
+    Case("rules reject not now", "règles refuser non", ("Rejected; Root",), ("Refusé ; Root",)),
+    Case("rules discard", "règles abandonner", ("The draft is gone",), ("Le brouillon n'est plus",)),
+    Case("rules history", "règles historique", ("Version 1",), ("Version 1",)),
+    Case("rules pause hot_lead", "règles suspendre hot_lead", ("hot_lead is paused",), ("hot_lead est suspendu",)),
+    Case("rules pause hot", "règles suspendre hot", ("Only triggers",), ("Seuls les déclencheurs",)),
+    Case("rules resume hot_lead", "règles reprendre hot_lead", ("fires again",), ("se déclenche à nouveau",)),
+    Case("rules rollback 1", "règles revenir 1", ("the text of version 1",), ("le texte de la version 1",)),
     Case("segments", "segments", ("hot", "french", "Contacts"), ("hot", "french", "Contacts")),
     Case("segment hot", "segment hot", ("segment hot: contact.score >= 30", "1"), ("contact.score >= 30", "1")),
     Case("status", "état", ("Relance runs", "8 of 8"), ("Relance fonctionne", "8 partitions sur 8")),
@@ -89,9 +126,7 @@ async def test_each_command_answers_in_each_language_and_medium(desk: Desk, medi
     caller = Caller(platform=medium, workspace="T0", user="U1")
     for case in CASES:
         said, expected = (case.english, case.says) if language == "en" else (case.french, case.dit)
-        reply = await run(
-            desk.services, ADMIN, said.format(alert=alert.id), language, caller=caller, clock=desk.clock
-        )
+        reply = await run(desk.services, ADMIN, said.format(alert=alert.id), language, caller=caller, clock=desk.clock)
         seen = shown(medium, reply)
         for words in expected:
             assert words.format(alert=alert.id) in seen, f"{said!r} does not say {words!r}:\n{seen}"
@@ -110,6 +145,8 @@ def test_each_command_is_in_the_table() -> None:
 NEEDS = {
     "viewer": ("rules", "rules show cart", "segments", "segment hot", "status"),
     "rep": ("leads", "leads hot", "contact 42", "why 42", "claim {alert}", "release {alert}"),
+    "marketer": ("rules new", "rules edit cart", "rules delete cart", "rules diff", "rules history", "rules submit"),
+    "approver": ("rules approve", "rules reject no", "rules pause hot_lead", "rules resume hot_lead"),
 }
 
 

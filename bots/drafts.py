@@ -1,0 +1,104 @@
+"""Drafts as replies: what they change, what is wrong and where, what somebody else did meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from bots.replies import Button, Item
+from rules.editing import Change
+from rules.errors import Problem
+from rules.words import WORDS, form
+from server.i18n import Translator
+from server.services.edits import Moved, Rival
+
+__all__ = ["changed_names", "difference", "moved_lines", "problem_items", "rival_lines", "rule_name"]
+
+WIDTH: Final = 48  # characters of a line that a phone shows
+LINES: Final = 120  # of a difference; more is counted
+SHOWN: Final = 5  # mistakes at a time
+_KINDS: Final = frozenset(word.en for word in WORDS[:12])
+
+
+def rule_name(kind: str, name: str, t: Translator) -> str:
+    """`segment hot`; the kind as the language calls it."""
+    if kind == "comment":
+        return t("comments")
+    if kind not in _KINDS:
+        return t("a line that begins no rule")
+    return f"{form(kind, 'fr' if t.language == 'fr' else 'en')} {name}".strip()
+
+
+def changed_names(changes: Iterable[Change], t: Translator) -> str:
+    """`segment hot, + trigger big_cart, − score visit`."""
+    signs = {(True, False): "+ ", (False, True): "− "}
+    return ", ".join(
+        signs.get((change.before is None, change.after is None), "") + rule_name(change.kind, change.name, t)
+        for change in changes
+    )
+
+
+def difference(changes: Iterable[Change], t: Translator) -> str:
+    """The changes line by line, an empty line between two."""
+    lines: list[str] = []
+    for change in changes:
+        lines += ([""] if lines else []) + list(change.lines())
+    if len(lines) > LINES:
+        more = t("… {number} more lines", number=t.number(len(lines) - LINES))
+        lines = [*lines[:LINES], more]
+    return "\n".join(lines)
+
+
+def problem_items(problems: Iterable[Problem], t: Translator, *, buttons: bool = False) -> tuple[Item, ...]:
+    """Each mistake with its place, the line and a caret under it; with `buttons`, one that asks for another text."""
+    found = list(problems)
+    items = [
+        Item(
+            title=place_of(problem, t),
+            code=pointed(problem),
+            buttons=(Button(t("Correct line {line}", line=problem.line), f"rules edit {problem.line}"),)
+            if buttons
+            else (),
+        )
+        for problem in found[:SHOWN]
+    ]
+    if len(found) > SHOWN:
+        items.append(Item(title=t("… and {number} more", number=t.number(len(found) - SHOWN))))
+    return tuple(items)
+
+
+def place_of(problem: Problem, t: Translator) -> str:
+    """`line 14, column 21: unknown attribute contact.contry — did you mean country?`"""
+    text = t("line {line}, column {column}: {message}", line=problem.line, column=problem.column,
+             message=problem.message)  # fmt: skip
+    meant = t("did you mean {suggestion}?", suggestion=problem.suggestion) if problem.suggestion else ""
+    return f"{text} — {meant}" if meant else text
+
+
+def pointed(problem: Problem) -> str:
+    """The line with a caret under the mistake; of a long line the part around it."""
+    if not problem.excerpt:
+        return ""
+    at = (problem.caret or problem.column) - 1
+    text, length = problem.excerpt, max(1, problem.length)
+    start = max(0, min(at - WIDTH // 3, len(text) - WIDTH)) if len(text) > WIDTH else 0
+    shown = ("…" if start else "") + text[start : start + WIDTH] + ("…" if start + WIDTH < len(text) else "")
+    place = at - start + (1 if start else 0)
+    return f"{shown}\n{' ' * place}{'^' * min(length, max(1, len(shown) - place))}"
+
+
+def moved_lines(moved: Moved | None, t: Translator) -> Iterator[str]:
+    """What was published since the draft was begun."""
+    if moved is None:
+        return
+    yield t("Version {version} was published meanwhile, by {author}: {changes}", version=moved.version,
+            author=moved.author, changes=changed_names(moved.changes, t))  # fmt: skip
+    if moved.same:
+        yield t("It changes what you change: {rules}", rules=changed_names(moved.same, t))
+
+
+def rival_lines(rivals: Iterable[Rival], t: Translator) -> Iterator[str]:
+    """Who else has a draft that changes the same rule."""
+    for rival in rivals:
+        yield t("{name} is changing {rule} too, in a draft.", name=rival.name,
+                rule=rule_name(rival.change.kind, rival.change.name, t))  # fmt: skip
