@@ -24,8 +24,9 @@ from rules.facts import facts_now
 from rules.history import History, by_time
 from rules.moment import zone
 from rules.planning import plan_of
+from rules.reacting import fires_alike, reacting
 from rules.rerun import Rerun, rerun
-from rules.rulebook import Rulebook, meaning
+from rules.rulebook import Rulebook
 from rules.score import counted, score_at
 
 __all__ = ["FIRST", "Backtest", "Moves", "Tally", "Trouble", "sample_hash"]
@@ -144,7 +145,8 @@ class Backtest:
         self._now = now
         self._timezone = timezone
         self._bound = bound
-        self._same = meaning(present) == meaning(draft)
+        self._reacting = reacting(draft)
+        self._reacting_before = None if fires_alike(present, draft) else reacting(present)
 
     def take(self, contact: Contact, past: Sequence[Event]) -> None:
         """Look at a contact with the events of its stored chunks. It is changed by that, and not to be used again."""
@@ -208,9 +210,10 @@ class Backtest:
                 _count(tally.left_out, [("segment" if node.kind == "segment" else "score", node.name)])
 
     def _reruns(self, contact: Contact, events: Sequence[Event]) -> tuple[Rerun, Rerun]:
-        found = rerun(contact, events, self._draft, self._now, self._timezone)
-        before = found if self._same else rerun(contact, events, self._present, self._now, self._timezone)
-        return found, before
+        found = rerun(contact, events, self._reacting, self._now, self._timezone)
+        if self._reacting_before is None:
+            return found, _only(found, self._present)
+        return found, rerun(contact, events, self._reacting_before, self._now, self._timezone)
 
     def _triggers(self, found: Rerun, before: Rerun) -> None:
         tally = self.tally
@@ -242,6 +245,14 @@ def _count(counts: dict[Key, int], keys: Iterable[Key]) -> None:
 def _spread(spreads: dict[Key, Spread], numbers: Mapping[Key, int]) -> None:
     for key, number in numbers.items():
         spreads.setdefault(key, Spread()).add(number)
+
+
+def _only(found: Rerun, book: Rulebook) -> Rerun:
+    """What the triggers of a rulebook did."""
+    return Rerun(
+        fired={name: number for name, number in found.fired.items() if name in book.triggers},
+        alerts={place: number for place, number in found.alerts.items() if place[0] in book.triggers},
+    )
 
 
 def _by_place(numbers: dict[tuple[str, str], int]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from rules.backtest import FIRST, Backtest, Moves, Tally, sample_hash
 from rules.contact import Contact
 from rules.estimate import Estimate, Spread
 from rules.history import by_time
+from rules.reacting import fires_alike, reacting
 from rules.rerun import Rerun, rerun
 from rules.rulebook import Rulebook
 from tests.rules.story import DAY, HOUR, MINUTE, START, Story, book, copy_of
@@ -230,7 +231,43 @@ trigger french_left: on leave french
             case ("points", tenths, _):
                 decisions.append(story.gets(tenths))
         fired.update(name for decision in decisions for name in decision.fired)
-    assert rerun_of(story).fired == dict(fired)
+    found = rerun_of(story)
+    assert found.fired == dict(fired)
+    part = rerun_of(story, reacting(story.book))
+    assert (part.fired, part.alerts, part.left_out) == (found.fired, found.alerts, found.left_out)
+
+
+def test_only_what_triggers_depend_on_is_told_again() -> None:
+    rules = """
+attribute country: text
+team sales: slack "#sales"
+score cart: +10 on "Cart"
+score home: +5 while in_segment("french")
+segment french: contact.country == "FR"
+segment hot: contact.score >= 10
+segment busy: count("Visit") > 3
+segment idle: count("Visit") < 3
+"""
+    count_only = reacting(book(rules + 'trigger a: on "Cart" when in_segment("busy")\n  alert sales "a"\n'))
+    assert (list(count_only.segments), list(count_only.scores)) == (["busy"], [])
+    by_score = reacting(book(rules + 'trigger a: on leave hot\n  alert sales "a"\n'))
+    assert (list(by_score.segments), list(by_score.scores)) == (["french", "hot"], ["cart", "home"])
+
+
+def test_present_triggers_are_counted_apart_where_the_draft_makes_them_fire_otherwise() -> None:
+    story = Story(RULES)
+    for _ in range(5):
+        story.happens("Cart", price=150)
+        story.waits(DAY)
+    one_more = RULES + 'trigger more: on "Cart"\n  alert sales "more"\n'
+    louder = RULES + 'trigger more: on "Cart"\n  add 30 points\n'
+    other = RULES.replace("> 100", "> 200")
+    for draft, alike, dear in ((RULES, True, 5), (one_more, True, 5), (louder, False, 5), (other, False, 0)):
+        assert fires_alike(story.book, book(draft, 2)) is alike
+        tally = backtest_of(story, draft)
+        assert {name: spread.total for name, spread in tally.fired_before.items()} == {"lead": 1, "dear": 5}
+        assert (tally.fired["dear"].total if dear else 0) == dear
+        assert {place: spread.total for place, spread in tally.teams_before.items()} == {"sales": 6, "bosses": 5}
 
 
 # --- what publishing would change -------------------------------------------------------------------------------
