@@ -46,7 +46,7 @@ class PreviewRoutes(Controller):
         accept: Annotated[str, HeaderParameter(name="Accept", max_length=1000)] = "*/*",
     ) -> Response[Any]:
         """Segments and scores are counted over all contacts, triggers over a sample of 20,000 histories with their 95 %
-        intervals. It takes about a second for 10,000 contacts and a processor.
+        intervals. Some thousand contacts are looked at in a second by each of up to four processes.
 
         With `Accept: application/x-ndjson` the answer is a line for each step, `{"progress": {"done", "of"}}`, and a
         last one, `{"preview": …}` or `{"problem": …}`; so a connection is never silent for long. Otherwise it is one

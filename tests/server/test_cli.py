@@ -182,6 +182,11 @@ def test_a_preview_tells_what_publishing_would_change_and_changes_nothing(
     hot, nobody = found["segments"]
     assert hot["enter"]["count"] == hot["after"] - hot["before"] >= 5
     assert (nobody["after"], found["exact"]) == (0, True)
+    headers = {"Authorization": f"Bearer {installation.key('previews', 'read')}", "Content-Type": "text/plain"}
+    answer = httpx.post(
+        f"{installation.url}/v1/rulebook/preview?full=true", content=file.read_text(), headers=headers, timeout=60
+    )
+    assert {**answer.json(), "time": found["time"], "days": found["days"]} == found
     told = relance(installation.environment, "preview", str(file))
     assert (told.returncode, told.stderr) == (0, "")  # no bar where nobody looks
     assert "Preview over" in told.stdout
