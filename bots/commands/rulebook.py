@@ -99,6 +99,12 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
             Field(t("Published"), t.moment(current.time)),
             Field(t("Author"), current.author),
         ]
+        if kind in ("score", "segment", "trigger"):
+            counts = await asking.services.rulebooks.counts(self.name)
+            if kind != "segment":
+                fields.append(Field(t("Matched"), t.number(counts.matched)))
+            fields.append(Field(t("Missing values"), t.number(counts.missing)))
+            fields.append(Field(t("Errors"), t.number(counts.errors)))
         pause = next(
             (one for one in await asking.services.pauses.all() if (one.kind, one.name) == (kind, self.name)), None
         )
