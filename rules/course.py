@@ -14,6 +14,7 @@ from rules.facts import facts_now
 from rules.history import History
 from rules.moment import zone
 from rules.plan import Hit, Occasion, Plan
+from rules.rulebook import Rulebook
 
 __all__ = ["EVALUATION_FAULTS", "Course"]
 
@@ -38,6 +39,7 @@ class Course:
     moments: list[Millis] = field(default_factory=list)  # when something evaluated may change by time alone
     rescored: bool = False
     known_facts: dict[str, Any] | None = None
+    former: Rulebook | None = None  # that the contact's state is of, where it is another one and known
     left_out: set[str] | None = None  # asked for: takes the triggers that would fire but for want of consent
     _where: tzinfo | None = None
 

@@ -12,7 +12,7 @@ from rules.rulebook import OnConsent, OnEnter, OnEvent, OnLeave, OnList, Ruleboo
 from rules.template import compile_alert
 from rules.threshold import thresholds
 
-__all__ = ["plan_of"]
+__all__ = ["plan_of", "stored_attributes"]
 
 _PLANS_KEPT = 8
 _plans: dict[int, Plan] = {}
@@ -54,7 +54,7 @@ def _plan_hits(plan: Plan) -> None:
     for hit in plan.hits.values():
         if hit.expression is not None:
             reads = hit.expression.reads
-            read = _attributes(reads, plan.book)
+            read = stored_attributes(reads, plan.book)
             read |= {f"list:{name}" for name in reads.lists} | {f"consent:{name}" for name in reads.purposes}
             for name in read:
                 reading[name].append(hit)
@@ -126,7 +126,7 @@ def _plan_changes(plan: Plan) -> None:
         if node.expression is None:
             continue
         reads = node.expression.reads
-        for attribute in _attributes(reads, plan.book):
+        for attribute in stored_attributes(reads, plan.book):
             by_attribute[attribute].append(node.position)
         for static in reads.lists:
             by_list[static].append(node.position)
@@ -152,7 +152,7 @@ def _plan_ageing(plan: Plan) -> None:
     plan.thresholds = tuple(sorted({tenths for one in known for tenths in one})) if every else None
 
 
-def _attributes(reads: Any, book: Rulebook) -> set[str]:
+def stored_attributes(reads: Any, book: Rulebook) -> set[str]:
     """The stored attributes that an expression reads; all where only its evaluation tells which."""
     names = set(reads.attributes)
     if ANY in names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from rules.change import Change
 from rules.contact import Contact, Event, Millis, TimedIndex
 from rules.course import EVALUATION_FAULTS, Course
 from rules.facts import EventFacts, facts_at
@@ -11,7 +12,7 @@ from rules.history import History, add_all, add_to_index, by_time, carry_over
 from rules.plan import Hit
 from rules.score import static_tenths
 
-__all__ = ["rebuild", "rehit"]
+__all__ = ["follow", "rebuild", "rehit"]
 
 
 def rebuild(course: Course, past: Sequence[Event]) -> None:
@@ -27,6 +28,58 @@ def rebuild(course: Course, past: Sequence[Event]) -> None:
     contact.index = index
     contact.holds = [name for name in contact.holds if name in plan.book.scores and name not in plan.hits]
     contact.static = static_tenths(contact, plan, course.where)
+
+
+def follow(course: Course, change: Change) -> bool:
+    """Bring indexes, hits, whole points and memberships of a contact under the course's rulebook, where it differs
+    from the one that they are of, and leave to be settled what is to be settled. True where something changed.
+
+    What comes of it is what `rebuild` would give, but that an ageing score may be older and `changes_at` earlier.
+    """
+    contact, plan = course.contact, course.plan
+    changed = False
+    if change.reads_history(contact):
+        changed = _follow_history(course, change)
+    for key in change.dropped:
+        changed = contact.index.pop(key, None) is not None or changed
+    for name in change.segments:
+        if name in contact.segments:
+            del contact.segments[name]
+            course.decision.left.append(name)
+            changed = True
+    if change.points:
+        if not change.holds.isdisjoint(contact.holds):
+            contact.holds = [name for name in contact.holds if name not in change.holds]
+            changed = True
+        static = static_tenths(contact, plan, course.where)
+        changed = changed or static != contact.static
+        contact.static = static
+    course.dirty.extend(change.nodes)
+    return changed
+
+
+def _follow_history(course: Course, change: Change) -> bool:
+    contact, plan = course.contact, course.plan
+    events = by_time([*course.past, *contact.tail])
+    changed = False
+    if change.built:
+        fresh = carry_over(contact.index, change.built, events)
+        add_all(fresh, change.specs, events)
+        for key in change.built:
+            known, index = contact.index.get(key), fresh.get(key)
+            if index == known:
+                continue
+            changed = True
+            if index is None:
+                del contact.index[key]
+            else:
+                contact.index[key] = index
+    found: dict[str, Sequence[Millis]] = {name: () for name in change.fallen if name in contact.hits}
+    if change.hits:
+        found.update(_replay(course, events, carry_over(contact.index, plan.kept, events), change.hits.values()))
+    before = {name: contact.hits.get(name) for name in found}
+    _replace_hits(contact, events, found)
+    return changed or any(contact.hits.get(name) != times for name, times in before.items())
 
 
 def rehit(course: Course, hits: Collection[Hit]) -> None:
