@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bots.replies import Button, Item
@@ -17,6 +17,7 @@ __all__ = ["changed_names", "difference", "moved_lines", "problem_items", "rival
 WIDTH: Final = 48  # characters of a line that a phone shows
 LINES: Final = 120  # of a difference; more is counted
 SHOWN: Final = 5  # mistakes at a time
+NAMED: Final = 8  # changed rules
 _KINDS: Final = frozenset(word.en for word in WORDS[:12])
 
 
@@ -29,13 +30,16 @@ def rule_name(kind: str, name: str, t: Translator) -> str:
     return f"{form(kind, 'fr' if t.language == 'fr' else 'en')} {name}".strip()
 
 
-def changed_names(changes: Iterable[Change], t: Translator) -> str:
-    """`segment hot, + trigger big_cart, − score visit`."""
+def changed_names(changes: Sequence[Change], t: Translator) -> str:
+    """`segment hot, + trigger big_cart, − score visit`; of many, the first."""
     signs = {(True, False): "+ ", (False, True): "− "}
-    return ", ".join(
+    names = [
         signs.get((change.before is None, change.after is None), "") + rule_name(change.kind, change.name, t)
-        for change in changes
-    )
+        for change in changes[:NAMED]
+    ]
+    if len(changes) > NAMED:
+        names.append(t("… and {number} more", number=t.number(len(changes) - NAMED)))
+    return ", ".join(names)
 
 
 def difference(changes: Iterable[Change], t: Translator) -> str:

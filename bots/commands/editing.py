@@ -152,7 +152,7 @@ async def _with_mistakes(asking: Asking, edit: Edit) -> Reply:
     return Reply(
         title=t.count("Taken, with one mistake to mend", "Taken, with {number} mistakes to mend", len(edit.here)),
         lines=tuple(moved_lines(edit.view.moved, t)),
-        fields=(Field(t("Changes"), changed_names(edit.view.changes[:20], t)),),
+        fields=(Field(t("Changes"), changed_names(edit.view.changes, t)),),
         items=problem_items(edit.here, t),
         prompt=prompt_for(asking, asked.place, asked.text),
         buttons=others,

@@ -30,6 +30,7 @@ TITLE: Final = 24
 LABEL: Final = 150
 ERROR: Final = 700
 SHOWN: Final = 3  # mistakes at a field
+NOTES: Final = 12  # blocks above the fields
 CALLBACK: Final = ACTION + "form"
 _BLOCK: Final = "text:"
 
@@ -113,10 +114,15 @@ def loading() -> View:
 def form(reply: Reply, prompt: Prompt, memory: Memory, t: Translator) -> View:
     """The form in which a prompt's text is written."""
     chunks = list(_chunks(prompt.text)) or [""]
-    label = t("Why?") if prompt.place.what == "reason" else t("Text")
-    blocks = [*_notes(reply), *(_input(number, chunk, label, len(chunks)) for number, chunk in enumerate(chunks))]
-    if len(chunks) > 1:
-        blocks.append(_input(len(chunks), "", t("More"), 2, optional=True))
+    blocks = list(_notes(reply, prompt))
+    if len(chunks) == 1:
+        blocks.append(_input(0, chunks[0], t("Why?") if prompt.place.what == "reason" else t("Text")))
+    else:
+        line = 1
+        for number, chunk in enumerate(chunks):
+            blocks.append(_input(number, chunk, t("From line {line}", line=line)))
+            line += chunk.count("\n") + 1
+        blocks.append(_input(len(chunks), "", t("More"), optional=True))
     return {
         "type": "modal",
         "callback_id": CALLBACK,
@@ -164,22 +170,22 @@ def _few(texts: list[str], t: Translator) -> Iterator[str]:
         yield t("… and {number} more", number=t.number(len(texts) - SHOWN))
 
 
-def _notes(reply: Reply) -> Iterator[Block]:
+def _notes(reply: Reply, prompt: Prompt) -> Iterator[Block]:
     """What is to be known before one writes."""
-    if reply.lines or reply.code:
-        plain = Reply(lines=reply.lines, code=reply.code)
-        yield from [block for message in render(plain) for block in message.blocks][:10]
+    title = reply.title if reply.title != prompt.title else ""
+    if title or reply.lines or reply.code or reply.items:
+        plain = Reply(title=title, lines=reply.lines, code=reply.code, items=reply.items)
+        yield from [block for message in render(plain) for block in message.blocks][:NOTES]
 
 
-def _input(number: int, text: str, label: str, of: int, *, optional: bool = False) -> Block:
+def _input(number: int, text: str, label: str, *, optional: bool = False) -> Block:
     element: Block = {"type": "plain_text_input", "action_id": f"{ACTION}text", "multiline": True, "max_length": INPUT}
     if text:
         element["initial_value"] = text
-    named = f"{label} {number + 1}" if of > 1 and not optional else label
     return {
         "type": "input",
         "block_id": f"{_BLOCK}{number}",
-        "label": _plain(named, LABEL),
+        "label": _plain(label, LABEL),
         "element": element,
         "optional": optional,
     }

@@ -29,6 +29,7 @@ HEADER = 150
 LABEL = 75
 VALUE = 2000
 TEXT = 3000
+PROMPT = 6000  # of a text that is asked for: all of it stands in the form
 BUTTONS = 5  # in a row: more is allowed, but not read
 
 
@@ -80,7 +81,8 @@ def _blocks(reply: Reply) -> Iterator[Block]:
         yield from _code(reply.code.splitlines())
     buttons = reply.all_buttons
     if reply.prompt:
-        yield from _code(reply.prompt.text.splitlines())
+        text = reply.prompt.text
+        yield from _code((text if len(text) <= PROMPT else text[:PROMPT] + " …").splitlines())
         yield from _sections([f"_{escape(reply.prompt.hint)}_"])
         buttons = (Button("✎", reply.prompt.command, "primary"), *buttons)
     yield from _actions(buttons)

@@ -57,8 +57,13 @@ class Desk:
 
     @classmethod
     async def open(cls, store: Store, clock: FakeClock) -> Desk:
-        desk = cls(store, clock)
         await publish(store, BOOK)
+        return await cls.again(store, clock)
+
+    @classmethod
+    async def again(cls, store: Store, clock: FakeClock) -> Desk:
+        """A desk with new processes over what is stored already."""
+        desk = cls(store, clock)
         desk._engine = asyncio.create_task(engine_on(store).run(desk._stop))
         while not (await desk.services.status.snapshot()).ready:
             await asyncio.sleep(0.01)

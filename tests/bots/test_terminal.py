@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import sys
+from pathlib import Path
 from typing import TextIO
 
 from bots.terminal.chat import TerminalChat, chat
+from bots.terminal.writing import InEditor, editor_of
 from server.channels.terminal import TerminalChannel
 from server.store.terminal import TerminalFeed
 from tests.bots.desk import Desk
@@ -94,3 +97,53 @@ async def test_a_visitors_text_cannot_steer_the_terminal(desk: Desk) -> None:
     shown = "".join(said)
     assert "Léa" in shown
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
+
+
+async def test_rules_are_written_through_a_pipe(desk: Desk) -> None:
+    said = io.StringIO()
+    lines = io.StringIO(
+        "rules new\nsegment big: contact.score >= 100\n.\n"
+        "rules edit segment big\nsegment big: contact.scor >= 1\n.\n"
+        "rules diff\n"
+    )
+    await asyncio.wait_for(chat(desk.services, feed_of(desk), clock=desk.clock, stdin=lines, stdout=said), 20)
+    for words in (
+        "a line with a single full stop ends it", "Your draft has no mistakes", "line 1, column 22", "^^^^",
+        "+ segment big: contact.score >= 100",
+    ):  # fmt: skip
+        assert words in said.getvalue()
+
+
+EDITOR = """\
+import pathlib, sys
+seen, path = map(pathlib.Path, sys.argv[1:])
+text = path.read_text()
+seen.open("a").write(text + "---\\n")
+path.write_text(text.replace("30", "4O") if "4O" not in text else text.replace("4O", "40"))
+"""
+
+
+async def test_rules_are_written_in_the_persons_editor_until_they_have_no_mistake(desk: Desk, tmp_path: Path) -> None:
+    script, seen = tmp_path / "editor.py", tmp_path / "seen"
+    script.write_text(EDITOR)
+    write = InEditor(editor_of({"EDITOR": f"{sys.executable} {script} {seen}"}))
+    said: list[str] = []
+    talk = TerminalChat(desk.services, feed_of(desk), said.append, clock=desk.clock, write=write)
+    await talk.answer("rules edit segment hot")
+    assert "Your draft has no mistakes" in "".join(said)
+    first, second, _ = seen.read_text().split("---\n")
+    assert first == "segment hot: contact.score >= 30\n"
+    assert second.startswith("#! line 1, column 32:")
+    assert second.endswith("segment hot: contact.score >= 4O\n")
+    await talk.answer("rules edit segment french")  # the editor leaves it as it is
+    assert "Nothing was changed" in said[-1]
+    write = InEditor(["no-such-editor-anywhere"])
+    talk = TerminalChat(desk.services, feed_of(desk), said.append, clock=desk.clock, write=write)
+    await talk.answer("rules new")
+    assert "Nothing was changed" in said[-1]
+
+
+def test_the_editor_is_the_persons_own() -> None:
+    assert editor_of({"VISUAL": "code --wait", "EDITOR": "nano"}) == ["code", "--wait"]
+    assert editor_of({"EDITOR": "nano"}) == ["nano"]
+    assert editor_of({}) == ["vi"]

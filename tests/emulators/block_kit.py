@@ -1,21 +1,40 @@
-"""Slack's rules for Block Kit, as far as messages go: https://docs.slack.dev/reference/block-kit/blocks."""
+"""Slack's rules for Block Kit, as far as messages and modals go: https://docs.slack.dev/reference/block-kit/blocks."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-__all__ = ["BadBlocks", "characters", "check_blocks", "texts"]
+__all__ = ["BadBlocks", "characters", "check_blocks", "check_view", "texts"]
 
 
 class BadBlocks(Exception):
     """Slack would answer `invalid_blocks`."""
 
 
-def check_blocks(blocks: Any) -> None:
+def check_view(view: Any) -> None:
+    """Raise `BadBlocks` with the first rule of modals that is broken: https://docs.slack.dev/reference/views."""
+    _need(isinstance(view, dict) and view.get("type") == "modal", "a view must be a modal")
+    _only(view, {"type", "callback_id", "title", "submit", "close", "private_metadata", "blocks", "notify_on_close"})
+    for name in ("title", "submit", "close"):
+        if name in view or name == "title":
+            _text(view[name], 24, kinds={"plain_text"})
+    _need(len(view.get("callback_id", "")) <= 255, "a callback_id has at most 255 characters")
+    _need(len(view.get("private_metadata", "")) <= 3000, "private_metadata has at most 3000 characters")
+    _need(len(json.dumps(view)) <= 250_000, "a view has at most 250,000 characters")
+    check_blocks(view["blocks"], most=100, modal=True)
+    inputs = [block for block in view["blocks"] if block["type"] == "input"]
+    _need(not inputs or "submit" in view, "a view with inputs needs submit")
+
+
+def check_blocks(blocks: Any, *, most: int = 50, modal: bool = False) -> None:
     """Raise `BadBlocks` with the first rule that is broken."""
     _need(isinstance(blocks, list) and blocks, "blocks must be a list that is not empty")
-    _need(len(blocks) <= 50, "more than 50 blocks")
+    _need(len(blocks) <= most, f"more than {most} blocks")
     actions: list[str] = []
+    named = [block["block_id"] for block in blocks if "block_id" in block]
+    _need(len(named) == len(set(named)), "a block_id is there twice")
+    _need(all(1 <= len(name) <= 255 for name in named), "a block_id has 1 to 255 characters")
     for block in blocks:
         match block.get("type"):
             case "header":
@@ -35,9 +54,26 @@ def check_blocks(blocks: Any) -> None:
                     _text(element, 3000)
             case "divider":
                 _only(block, {"type", "block_id"})
+            case "input" if modal:
+                _input(block)
             case kind:
                 raise BadBlocks(f"unsupported type: {kind}")
     _need(len(actions) == len(set(actions)), "an action_id is there twice")
+
+
+def _input(block: dict[str, Any]) -> None:
+    _only(block, {"type", "label", "element", "block_id", "optional", "hint", "dispatch_action"})
+    _text(block["label"], 2000, kinds={"plain_text"})
+    element = block["element"]
+    _need(element.get("type") == "plain_text_input", "only plain text inputs are known here")
+    _only(element, {"type", "action_id", "multiline", "max_length", "min_length", "initial_value", "placeholder"})
+    _need(0 < len(element["action_id"]) <= 255, "an action_id has 1 to 255 characters")
+    most = element.get("max_length", 3000)
+    _need(1 <= most <= 3000, "max_length is 1 to 3000")
+    _need(len(element.get("initial_value", "x")) <= most, "initial_value is longer than the input takes")
+    _need(element.get("initial_value") != "", "initial_value is empty")
+    if "placeholder" in element:
+        _text(element["placeholder"], 150, kinds={"plain_text"})
 
 
 def texts(blocks: list[dict[str, Any]]) -> list[str]:
@@ -46,6 +82,8 @@ def texts(blocks: list[dict[str, Any]]) -> list[str]:
     for block in blocks:
         if "text" in block:
             found.append(block["text"]["text"])
+        if block.get("type") == "input":
+            found += [block["label"]["text"], block["element"].get("initial_value", "")]
         found += [field["text"] for field in block.get("fields", ())]
         for element in [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]:
             text = element["text"]

@@ -1,14 +1,14 @@
 """A Slack workspace: its Web API as far as the bot uses it, strict about limits, and people who talk to the bot.
 
-    with SlackEmulator() as slack:
-        slack.add_channel("#hot-leads")
-        slack.app_url = "http://127.0.0.1:8080/slack"
-        ana = slack.user("U0ANA")
-        await ana.says("/relance leads")
-        await ana.hears("Léa")
-        card = await slack.channel("#hot-leads").expect_card("Léa")
-        await ana.clicks(card, "Claim")
-        await card.expect("claimed by Ana")
+with SlackEmulator() as slack:
+    slack.add_channel("#hot-leads")
+    slack.app_url = "http://127.0.0.1:8080/slack"
+    ana = slack.user("U0ANA")
+    await ana.says("/relance leads")
+    await ana.hears("Léa")
+    card = await slack.channel("#hot-leads").expect_card("Léa")
+    await ana.clicks(card, "Claim")
+    await card.expect("claimed by Ana")
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from aiohttp import web
 from tests.emulators.block_kit import BadBlocks, characters, check_blocks
 from tests.emulators.http import Emulator
 from tests.emulators.slack_people import Channel, Message, Signed, User, sign
+from tests.emulators.slack_views import Form, Views
 
-__all__ = ["SIGNING_SECRET", "TEAM", "TOKEN", "Channel", "Message", "SlackEmulator", "User"]
+__all__ = ["SIGNING_SECRET", "TEAM", "TOKEN", "Channel", "Form", "Message", "SlackEmulator", "User"]
 
 TEAM = "T0RELANCE"
 TOKEN = "xoxb-emulated"
@@ -48,7 +49,8 @@ class SlackEmulator(Emulator):
         self.locales: dict[str, str] = {}
         self.heard: dict[str, list[Message]] = {}  # user → what was shown to them alone
         self.numbers = itertools.count(1)
-        self._responses: dict[str, tuple[str, int]] = {}  # key → user, uses
+        self.views = Views()
+        self._responses: dict[str, tuple[str, int, Message | None]] = {}  # key → user, uses, what was pressed
         self._posted: dict[str, float] = {}
 
     @property
@@ -71,11 +73,16 @@ class SlackEmulator(Emulator):
         self.locales.setdefault(user_id, locale)
         return User(self, user_id)
 
-    def response_url(self, user: str) -> str:
-        """A new URL by which the bot may answer somebody: five times."""
+    def trigger(self, user: str) -> str:
+        """A new trigger by which the bot may open a modal for somebody: once, within three seconds."""
+        with self.lock:
+            return self.views.trigger(user, f"trigger.{next(self.numbers)}")
+
+    def response_url(self, user: str, message: Message | None = None) -> str:
+        """A new URL by which the bot may answer somebody, or replace what they pressed a button of: five times."""
         key = f"r{next(self.numbers)}"
         with self.lock:
-            self._responses[key] = (user, 0)
+            self._responses[key] = (user, 0, message)
         return f"{self.url}/response/{key}"
 
     def timestamp(self) -> str:
@@ -125,6 +132,12 @@ class SlackEmulator(Emulator):
             return _refused("user_not_found")
         return _ok(user={"id": user, "locale": self.locales[user]})
 
+    def _views_open(self, arguments: dict[str, Any]) -> web.Response:
+        return web.json_response(self.views.open(arguments))
+
+    def _views_update(self, arguments: dict[str, Any]) -> web.Response:
+        return web.json_response(self.views.update(arguments))
+
     def _conversations_list(self, arguments: dict[str, Any]) -> web.Response:
         limit, start = int(arguments.get("limit", 100)), int(arguments.get("cursor") or 0)
         channels = list(self.channels.values())
@@ -151,7 +164,8 @@ class SlackEmulator(Emulator):
 
     def _chat_postMessage(self, arguments: dict[str, Any]) -> web.Response:  # noqa: N802 - Slack's name
         address = arguments.get("channel", "")
-        direct = self.heard.setdefault(address[1:], []) if address.startswith("DU") else None
+        person = address[1:] if address.startswith("DU") else address if address in self.locales else ""
+        direct = self.heard.setdefault(person, []) if person else None
         channel = next((c for c in self.channels.values() if address in (c.id, c.name)), None)
         if channel is None and direct is None:
             return _refused("channel_not_found")
@@ -186,12 +200,15 @@ class SlackEmulator(Emulator):
             with self.lock:
                 if key not in self._responses:
                     return web.Response(status=404, text="expired_url")
-                user, uses = self._responses[key]
+                user, uses, pressed = self._responses[key]
                 if uses >= 5:
                     return web.Response(status=404, text="used_url")
                 if _wrong(payload) is not None:
                     return web.Response(status=400, text="invalid_blocks")
-                self._responses[key] = (user, uses + 1)
+                self._responses[key] = (user, uses + 1, pressed)
+                if payload.get("replace_original") and pressed is not None:
+                    pressed.revisions.append(_content(payload))
+                    return web.Response(text="ok")
                 shown = Message(self, None, self.timestamp(), _content(payload))
                 if payload.get("replace_original") and self.heard.get(user):
                     self.heard[user].pop()

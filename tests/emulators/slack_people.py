@@ -16,6 +16,7 @@ from tests.emulators.http import eventually
 
 if TYPE_CHECKING:
     from tests.emulators.slack import SlackEmulator
+    from tests.emulators.slack_views import Form
 
 __all__ = ["Answer", "Channel", "Message", "Signed", "User", "sign"]
 
@@ -72,9 +73,7 @@ class Channel:
 class Message:
     """A message with all its revisions."""
 
-    def __init__(
-        self, slack: SlackEmulator, channel: Channel | None, ts: str, content: dict[str, Any]
-    ) -> None:
+    def __init__(self, slack: SlackEmulator, channel: Channel | None, ts: str, content: dict[str, Any]) -> None:
         self._slack = slack
         self.channel = channel
         self.ts = ts
@@ -141,6 +140,24 @@ class User:
             within,
         )
 
+    async def sees_form(self, text: str, within: float = 5.0) -> Form:
+        """The newest form that is open to this person and says this."""
+        views = self._slack.views
+        return await eventually(
+            lambda: next((form for form in reversed(views.of(self.id)) if text in form.text), None),
+            lambda: f"form with {text!r} for {self.id}; there are {[form.text for form in views.of(self.id)]}",
+            within,
+        )
+
+    async def fills(self, form: Form, *texts: str) -> str:
+        """Write these texts into a form and send it; what became of it: "errors", "clear" or "update"."""
+        answer = await self._acknowledged(self.submission(form, *texts))
+        return form.answered(json.loads(answer.text or "{}"))
+
+    async def clicks_in(self, form: Form, label: str) -> Answer:
+        """Press a button that stands in a form."""
+        return await self._acknowledged(self.press_in(form, label))
+
     # --- requests, to be sent by hand ----------------------------------------------------------------------------
 
     def command(self, text: str) -> Signed:
@@ -149,7 +166,7 @@ class User:
             "token": "deprecated", "team_id": self._slack.team, "team_domain": "relance", "channel_id": "C00000000",
             "channel_name": "general", "user_id": self.id, "user_name": "somebody", "command": command, "text": rest,
             "api_app_id": "A0", "is_enterprise_install": "false", "response_url": self._slack.response_url(self.id),
-            "trigger_id": f"trigger.{next(self._slack.numbers)}",
+            "trigger_id": self._slack.trigger(self.id),
         }  # fmt: skip
         return self._form(form)
 
@@ -161,6 +178,29 @@ class User:
         }  # fmt: skip
         return self._slack.signed(json.dumps(body).encode(), "application/json")
 
+    def submission(self, form: Form, *texts: str) -> Signed:
+        payload = {
+            "type": "view_submission", "token": "deprecated", "api_app_id": "A0", "response_urls": [],
+            "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
+            "team": {"id": self._slack.team, "domain": "relance"}, "trigger_id": self._slack.trigger(self.id),
+            "view": form.submitted(texts),
+        }  # fmt: skip
+        return self._form({"payload": json.dumps(payload)})
+
+    def press_in(self, form: Form, label: str) -> Signed:
+        button = form.buttons[label]
+        payload = {
+            "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
+            "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
+            "team": {"id": self._slack.team, "domain": "relance"}, "trigger_id": self._slack.trigger(self.id),
+            "container": {"type": "view", "view_id": form.id}, "view": {"id": form.id, **form.content},
+            "actions": [{
+                "type": "button", "block_id": "b", "action_id": button["action_id"], "text": button["text"],
+                "value": button.get("value", ""), "action_ts": self._slack.timestamp(),
+            }],
+        }  # fmt: skip
+        return self._form({"payload": json.dumps(payload)})
+
     def press(self, message: Message, label: str) -> Signed:
         button = message.buttons[label]
         channel = message.channel
@@ -170,8 +210,8 @@ class User:
             "team": {"id": self._slack.team, "domain": "relance"},
             "container": {"type": "message", "message_ts": message.ts, "channel_id": channel.id if channel else "C0"},
             "channel": {"id": channel.id if channel else "C0", "name": "x"},
-            "trigger_id": f"trigger.{next(self._slack.numbers)}",
-            "response_url": self._slack.response_url(self.id),
+            "trigger_id": self._slack.trigger(self.id),
+            "response_url": self._slack.response_url(self.id, message),
             "actions": [{
                 "type": "button", "block_id": "b", "action_id": button["action_id"], "text": button["text"],
                 "value": button.get("value", ""), "action_ts": self._slack.timestamp(),

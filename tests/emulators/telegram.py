@@ -1,14 +1,14 @@
 """Telegram: its Bot API as far as the bot uses it, strict about limits, and people who talk to the bot.
 
-    with TelegramEmulator() as telegram:
-        group = telegram.add_chat(-1001234567890)
-        telegram.app_url = "http://127.0.0.1:8080/telegram"
-        ana = telegram.user(42)
-        await ana.says("/leads")
-        await ana.hears("Léa")
-        card = await group.expect_card("Léa")
-        await ana.clicks(card, "Claim")
-        await card.expect("claimed by Ana")
+with TelegramEmulator() as telegram:
+    group = telegram.add_chat(-1001234567890)
+    telegram.app_url = "http://127.0.0.1:8080/telegram"
+    ana = telegram.user(42)
+    await ana.says("/leads")
+    await ana.hears("Léa")
+    card = await group.expect_card("Léa")
+    await ana.clicks(card, "Claim")
+    await card.expect("claimed by Ana")
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from __future__ import annotations
 import html
 import itertools
 import json
-import re
 import time
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
-from tests.emulators.http import Emulator, eventually
+from tests.emulators.http import Emulator
+from tests.emulators.telegram_people import TAG, Chat, Post, User, visible
 
 __all__ = ["SECRET", "TOKEN", "Chat", "Post", "TelegramEmulator", "User", "checked", "visible"]
 
@@ -31,7 +30,6 @@ TOKEN = "123456:emulated"
 SECRET = "emulated-secret-token"
 BOT = {"id": 123456, "is_bot": True, "first_name": "Relance", "username": "relance_bot"}
 
-_TAG = re.compile(r"<(/?)(\w+)[^>]*>")
 _ALLOWED = {"b", "i", "code", "pre", "a", "u", "s"}
 
 
@@ -42,65 +40,6 @@ class Refused(Exception):
         super().__init__(description)
         self.description = description
         self.status = status
-
-
-class Post:
-    """A message with all its revisions; `content` is `(html, keyboard)`."""
-
-    def __init__(self, chat: Chat, number: int, text: str, keyboard: list[list[dict[str, str]]]) -> None:
-        self.chat = chat
-        self.number = number
-        self.revisions = [(text, keyboard)]
-
-    @property
-    def html(self) -> str:
-        return self.revisions[-1][0]
-
-    @property
-    def text(self) -> str:
-        """What a reader sees, labels of buttons included."""
-        return visible(self.revisions[-1])
-
-    @property
-    def buttons(self) -> dict[str, str]:
-        """Callback data by label."""
-        return {button["text"]: button["callback_data"] for row in self.revisions[-1][1] for button in row}
-
-    @property
-    def is_card(self) -> bool:
-        return any(data.startswith(("claim ", "release ")) for data in self.buttons.values())
-
-    async def expect(self, text: str, within: float = 5.0) -> None:
-        """Wait until the message says this."""
-        missed = lambda: f"{text!r} on the message, which says {self.text!r}"  # noqa: E731
-        await eventually(lambda: text in self.text, missed, within)
-
-
-class Chat:
-    """A chat; `posts` are the bot's messages in order."""
-
-    def __init__(self, identifier: int, kind: str) -> None:
-        self.id = identifier
-        self.kind = kind
-        self.posts: list[Post] = []
-        self.migrated_to: int | None = None
-        self.kicked = False
-
-    async def expect_card(self, text: str = "", within: float = 5.0) -> Post:
-        """The newest card with this text, as soon as it is there."""
-        return await eventually(
-            lambda: next((post for post in reversed(self.posts) if post.is_card and text in post.text), None),
-            f"card with {text!r} in {self.id}",
-            within,
-        )
-
-    async def expect(self, text: str, within: float = 5.0) -> Post:
-        """The newest message with this text, as soon as it is there."""
-        return await eventually(
-            lambda: next((post for post in reversed(self.posts) if text in post.text), None),
-            lambda: f"message with {text!r} in {self.id}; there are {[post.text for post in self.posts]}",
-            within,
-        )
 
 
 class TelegramEmulator(Emulator):
@@ -115,6 +54,7 @@ class TelegramEmulator(Emulator):
         self.chats: dict[int, Chat] = {}
         self.toasts: dict[int, list[dict[str, Any]]] = {}  # user → what was shown over the chat
         self.numbers = itertools.count(1)
+        self.files: dict[str, tuple[str, bytes]] = {}  # file id → name, content
         self._queries: dict[str, int] = {}
         self._posted: dict[int, float] = {}
 
@@ -133,10 +73,21 @@ class TelegramEmulator(Emulator):
         self._queries[key] = user
         return key
 
+    def upload(self, name: str, content: bytes) -> dict[str, Any]:
+        """A document as updates have it; its content can be fetched."""
+        identifier = f"file{next(self.numbers)}"
+        with self.lock:
+            self.files[identifier] = (name, content)
+        return {"file_id": identifier, "file_unique_id": f"u{identifier}", "file_name": name,
+                "mime_type": "application/octet-stream", "file_size": len(content)}  # fmt: skip
+
     # --- the Bot API --------------------------------------------------------------------------------------------
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/bot{token}/{method}", self._call)]
+        return [
+            web.post("/bot{token}/{method}", self._call),
+            web.get("/file/bot{token}/{path:.+}", self._download),
+        ]
 
     def busy(self, seconds: float) -> web.Response:
         whole = max(1, round(seconds))
@@ -144,7 +95,7 @@ class TelegramEmulator(Emulator):
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        arguments = {name: _decoded(str(value)) for name, value in (await request.post()).items()}
+        arguments = {name: _decoded(value) for name, value in (await request.post()).items()}
 
         def work() -> web.Response:
             if request.match_info["token"] != self.token:
@@ -178,9 +129,40 @@ class TelegramEmulator(Emulator):
     def _sendMessage(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         chat = self._chat(arguments)
         text, keyboard = _message(arguments)
-        post = Post(chat, next(self.numbers), text, keyboard)
+        post = Post(chat, next(self.numbers), text, keyboard, forced=_forced(arguments))
         chat.posts.append(post)
-        return self._shown(post)
+        return self.shown(post)
+
+    def _sendDocument(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        chat, file = self._chat(arguments), arguments.get("document")
+        if not isinstance(file, tuple) or not file[1]:
+            raise Refused("Bad Request: file must be non-empty")
+        caption = str(arguments.get("caption") or "")
+        if len(caption.encode("utf-16-le")) // 2 > 1024:
+            raise Refused("Bad Request: message caption is too long")
+        post = Post(chat, next(self.numbers), html.escape(caption), [], forced=_forced(arguments), file=file)
+        chat.posts.append(post)
+        return self.shown(post)
+
+    def _getFile(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        found = self.files.get(str(arguments.get("file_id")))
+        if found is None:
+            raise Refused("Bad Request: invalid file_id")
+        if len(found[1]) > 20_000_000:
+            raise Refused("Bad Request: file is too big")
+        identifier = str(arguments["file_id"])
+        return {"file_id": identifier, "file_unique_id": f"u{identifier}", "file_size": len(found[1]),
+                "file_path": f"documents/{identifier}"}  # fmt: skip
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        identifier = request.match_info["path"].removeprefix("documents/")
+
+        def work() -> web.Response:
+            if request.match_info["token"] != self.token or identifier not in self.files:
+                return web.Response(status=404)
+            return web.Response(body=self.files[identifier][1])
+
+        return await self.serve(request, "download", {"path": identifier}, work)
 
     def _editMessageText(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         chat = self._chat(arguments)
@@ -194,7 +176,7 @@ class TelegramEmulator(Emulator):
                 "the same as a current content and reply markup of the message"
             )
         post.revisions.append(content)
-        return self._shown(post)
+        return self.shown(post)
 
     def _answerCallbackQuery(self, arguments: dict[str, Any]) -> bool:  # noqa: N802
         user = self._queries.pop(str(arguments.get("callback_query_id")), None)
@@ -213,96 +195,29 @@ class TelegramEmulator(Emulator):
             raise Refused("Forbidden: bot was kicked from the supergroup chat", 403)
         return chat
 
-    def _shown(self, post: Post) -> dict[str, Any]:
+    def shown(self, post: Post) -> dict[str, Any]:
         chat = {"id": post.chat.id, "type": post.chat.kind}
-        return {"message_id": post.number, "date": int(time.time()), "chat": chat, "from": BOT, "text": post.text}
-
-
-class User:
-    """Somebody who talks to the bot. Each update must be acknowledged with 200 within three seconds."""
-
-    def __init__(self, telegram: TelegramEmulator, identifier: int, language: str | None) -> None:
-        self._telegram = telegram
-        self.id = identifier
-        self.language = language
-
-    async def says(self, text: str, chat: Chat | None = None) -> None:
-        """Write to the bot, in private or in a group."""
-        assert await self.sends(self.message(text, chat)) == 200
-
-    async def clicks(self, post: Post, label: str) -> None:
-        """Press a button of a message."""
-        assert await self.sends(self.press(post, label)) == 200
-
-    async def hears(self, text: str, within: float = 5.0) -> Post:
-        """The newest private message with the text."""
-        return await self._telegram.chats[self.id].expect(text, within)
-
-    async def sees(self, text: str, within: float = 5.0) -> dict[str, Any]:
-        """The words shown over the chat after a press."""
-        toasts = self._telegram.toasts
-        return await eventually(
-            lambda: next((t for t in reversed(toasts.get(self.id, [])) if text in str(t.get("text"))), None),
-            lambda: f"toast with {text!r}; there were {toasts.get(self.id)}",
-            within,
-        )
-
-    def message(self, text: str, chat: Chat | None = None) -> dict[str, Any]:
-        where = chat or self._telegram.chats[self.id]
-        message = {
-            "message_id": next(self._telegram.numbers), "date": int(time.time()), "text": text, "from": self._person(),
-            "chat": {"id": where.id, "type": where.kind},
-        }  # fmt: skip
-        return {"update_id": next(self._telegram.numbers), "message": message}
-
-    def press(self, post: Post, label: str) -> dict[str, Any]:
-        query = {
-            "id": self._telegram.query(self.id), "from": self._person(), "chat_instance": "1",
-            "data": post.buttons[label], "message": self._telegram._shown(post),
-        }  # fmt: skip
-        return {"update_id": next(self._telegram.numbers), "callback_query": query}
-
-    async def sends(self, update: dict[str, Any] | bytes, secret: str | None = None) -> int:
-        """Send an update, whatever comes of it; the status of the answer."""
-        body = update if isinstance(update, bytes) else json.dumps(update).encode()
-        headers = {
-            "Content-Type": "application/json",
-            "X-Telegram-Bot-Api-Secret-Token": self._telegram.secret if secret is None else secret,
-        }
-        started = time.monotonic()
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(self._telegram.app_url, data=body, headers=headers) as answer,
-        ):
-            assert time.monotonic() - started < 3, "the acknowledgement took too long"
-            return answer.status
-
-    def _person(self) -> dict[str, Any]:
-        language = {"language_code": self.language} if self.language else {}
-        return {"id": self.id, "is_bot": False, "first_name": "Somebody", **language}
+        message = {"message_id": post.number, "date": int(time.time()), "chat": chat, "from": BOT}
+        if post.file is None:
+            return message | {"text": post.text}
+        return message | {"caption": post.text, "document": self.upload(*post.file)}
 
 
 def _answer(status: int, description: str, **more: Any) -> web.Response:
     return web.json_response({"ok": False, "error_code": status, "description": description, **more}, status=status)
 
 
-def visible(content: tuple[str, list[list[dict[str, str]]]]) -> str:
-    """What a reader sees of a message, labels of buttons included."""
-    text, keyboard = content
-    return "\n".join([html.unescape(_TAG.sub("", text)), *(button["text"] for row in keyboard for button in row)])
-
-
 def checked(text: str, keyboard: Any = ()) -> tuple[str, list[list[dict[str, str]]]]:
     """The text and keyboard of a message; raises `Refused` where Telegram would. `keyboard`: rows of buttons."""
     open_tags: list[str] = []
-    for closing, tag in _TAG.findall(text):
+    for closing, tag in TAG.findall(text):
         if tag not in _ALLOWED:
             raise Refused(f'Bad Request: can\'t parse entities: Unsupported start tag "{tag}"')
         if not closing:
             open_tags.append(tag)
         elif not open_tags or open_tags.pop() != tag:
             raise Refused("Bad Request: can't parse entities: Unmatched end tag")
-    plain = _TAG.sub("", text)
+    plain = TAG.sub("", text)
     if open_tags or "<" in plain or ">" in plain:
         raise Refused("Bad Request: can't parse entities")
     plain = html.unescape(plain)
@@ -326,7 +241,22 @@ def _message(arguments: dict[str, Any]) -> tuple[str, list[list[dict[str, str]]]
     return checked(str(arguments.get("text") or ""), markup.get("inline_keyboard", ()))
 
 
-def _decoded(value: str) -> Any:
+def _forced(arguments: dict[str, Any]) -> bool:
+    """Whether Telegram is to begin an answer; it then shows no buttons."""
+    markup = arguments.get("reply_markup") or {}
+    if not markup.get("force_reply"):
+        return False
+    if "inline_keyboard" in markup:
+        raise Refused("Bad Request: object expected as reply markup")
+    if len(markup.get("input_field_placeholder", "x")) not in range(1, 65):
+        raise Refused("Bad Request: input field placeholder is too long")
+    return True
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, web.FileField):
+        return value.filename, value.file.read()
+    value = str(value)
     if value[:1] in "{[":
         try:
             return json.loads(value)
