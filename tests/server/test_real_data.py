@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 from rules.contact import Contact
 from server.app import create_app
 from server.bootstrap import open_relance
+from server.engine.engine import Engine
 from server.settings import Settings
 from server.store.store import Store
 from tests.clock import FakeClock
@@ -103,19 +105,7 @@ async def test_the_purchases_of_a_music_shop_give_the_scores_and_the_segment_of_
     clock = FakeClock(NOW)
     async with importing(redis, redis_url, tmp_path, clock) as (store, send):
         await publish(store, PURCHASES)
-        await send(
-            [
-                {
-                    "type": "track",
-                    "userId": row["customer_id"],
-                    "event": "Order Completed",
-                    "messageId": f"order-{number}",
-                    "timestamp": noon(row["date"]).isoformat(),
-                    "properties": {"amount": float(row["amount"]), "quantity": int(row["quantity"])},
-                }
-                for number, row in enumerate(purchases)
-            ]
-        )
+        await send([order(number, row) for number, row in enumerate(purchases)])
         await drain(store, engine_on(store), turns=5000)
 
         days: dict[str, set[str]] = defaultdict(set)
@@ -136,6 +126,18 @@ async def test_the_purchases_of_a_music_shop_give_the_scores_and_the_segment_of_
         assert await members(store, "loyal") == {contacts[user].id for user in loyal}
         assert sum(len(contact.tail) + sum(contact.chunks) for contact in contacts.values()) == len(purchases)
         assert await store.alerts.listing(["open", "claimed", "done", "dismissed", "snoozed"]) == ([], None)
+
+
+def order(number: int, row: dict[str, str]) -> dict[str, Any]:
+    """A purchase as the shop would have told of it."""
+    return {
+        "type": "track",
+        "userId": row["customer_id"],
+        "event": "Order Completed",
+        "messageId": f"order-{number}",
+        "timestamp": noon(row["date"]).isoformat(),
+        "properties": {"amount": float(row["amount"]), "quantity": int(row["quantity"])},
+    }
 
 
 def noon(date: str) -> datetime:
@@ -180,3 +182,45 @@ def expected_score(row: dict[str, str]) -> float:
     score += 15 if row["Last Activity"] in ("Email Opened", "Email Link Clicked") else 0
     score += 7.5 if row["Lead Source"] == "Reference" else 0
     return score - (5 if row["What is your current occupation"] == "Unemployed" else 0)
+
+
+CHANGED = """
+team sales: slack "#hot-leads"
+score buyer: +3 on "Order Completed" at most 2 per week
+score big: +5 on "Order Completed" when event.amount >= 30 and event.quantity > 1
+score recent: +10 on "Order Completed" halves every 60 days
+segment loyal: count("Order Completed", t"P180D") >= 2
+segment dear: contact.score >= 25
+"""
+
+
+@pytest.mark.slow
+async def test_a_published_change_gives_what_a_fresh_import_would_and_a_rollback_the_old_scores_exactly(
+    redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    purchases = rows("cdnow.csv")[:9_000]
+    orders = [order(number, row) for number, row in enumerate(purchases)]
+    clock = FakeClock(NOW)
+
+    async def standing(store: Store, engine: Engine) -> dict[str, tuple[float, list[str]]]:
+        await asyncio.sleep(0.3)  # the engine looks for a new version four times a second
+        await drain(store, engine, turns=5000)
+        contacts = await all_contacts(store)
+        return {user: (contact.score, sorted(contact.segments)) for user, contact in contacts.items()}
+
+    async with importing(redis, redis_url, tmp_path, clock) as (store, send):
+        await publish(store, CHANGED)
+        await send(orders)
+        fresh = await standing(store, engine_on(store))
+    async with importing(redis, redis_url, tmp_path, clock) as (store, send):
+        await publish(store, PURCHASES)
+        await send(orders)
+        engine = engine_on(store)
+        before = await standing(store, engine)
+        await publish(store, CHANGED)
+        changed = await standing(store, engine)
+        assert changed == fresh
+        assert changed != before
+        await publish(store, PURCHASES)
+        assert await standing(store, engine) == before
+        assert await store.alerts.listing(["open"]) == ([], None)
