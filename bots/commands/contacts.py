@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
+from msgspec.structs import replace
+
 from bots.commands.base import Asking, Command, Misused
 from bots.commands.verdict import rule_why
 from bots.replies import Field, Item, Reply
@@ -90,7 +92,10 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
         contact = await contacts.find(asking.actor, self.ref)
         who = contacts.display(contact, await asking.services.rulebooks.live())
         if self.rule:
-            return rule_why(await contacts.why_rule(asking.actor, contact.id, self.rule), who, t)
+            rule = await contacts.why_rule(asking.actor, contact.id, self.rule)
+            paused = rule.kind == "trigger" and rule.rule in (await asking.services.rulebooks.live()).paused
+            reply = rule_why(rule, who, t)
+            return replace(reply, footer=t("It is paused: it does not fire.")) if paused else reply
         why = await contacts.why(asking.actor, contact.id)
         items = [Item(title=_line(line, t), lines=(f"`{_flat(line.text)}`",)) for line in why.lines]
         for each in why.adjustments:

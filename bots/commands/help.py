@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
+from msgspec.structs import replace
+
 from bots.commands.base import Asking, Command, Misused
+from bots.commands.rulebook import Rules, kind_of
 from bots.replies import Reply
+from rules.reference import reference
+from rules.words import Language
 from server.i18n import mark
 
 __all__ = ["Help", "may", "usage"]
@@ -17,6 +22,7 @@ class Help(Command, frozen=True, kw_only=True, tag="help"):
     role = None
     usage = mark("[COMMAND]")
     summary = mark("what you may do here; of one command, how")
+    details = (mark("`help rules` shows the rule language, `help rules segment` one of its statements."),)
 
     topic: str = ""
 
@@ -31,7 +37,9 @@ class Help(Command, frozen=True, kw_only=True, tag="help"):
 
         t = asking.t
         if self.topic:
-            return usage(asking, named(self.topic))
+            command = named(self.topic)
+            found = usage(asking, command)
+            return replace(found, code=_language(self.topic, t.language)) if command is Rules else found
         lines = tuple(
             f"`{asking.typed(command, t(command.usage) if command.usage else '')}` {t(command.summary)}"
             for command in COMMANDS
@@ -42,6 +50,13 @@ class Help(Command, frozen=True, kw_only=True, tag="help"):
 
             return Reply(title=t("What you can do here"), lines=(*lines, "", *how_to_link(asking).lines))
         return Reply(title=t("What you can do here"), lines=lines)
+
+
+def _language(topic: str, language: str) -> str:
+    """The reference of the rule language, or of the statement that the topic ends with."""
+    *_, statement = topic.split()
+    spoken: Language = "fr" if language == "fr" else "en"
+    return reference(spoken, kind_of(statement)) if kind_of(statement) else reference(spoken)
 
 
 def may(asking: Asking, command: type[Command]) -> bool:

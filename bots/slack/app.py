@@ -190,9 +190,12 @@ class SlackBot:
             await self._say(ask, render(reply)[0])
 
         async with Progress(show, most=1) as progress:
-            reply = await reply_to(
-                self._services, caller, ask.text, language=language, clock=self._clock, working=progress
-            )
+            if ask.file is not None:
+                reply = await self._editor.read(ask, ask.file, translator(language))
+            else:
+                reply = await reply_to(
+                    self._services, caller, ask.text, language=language, clock=self._clock, working=progress
+                )
         if not form or not await self._editor.show(ask, form, reply, translator(language)):
             await self._answer(ask, reply)
         await self._inbox.done(ask.id)

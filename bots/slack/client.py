@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -15,6 +16,7 @@ from server.ports import ChannelBusy, ChannelDown, ChannelError, ChannelRefused,
 __all__ = ["SlackClient", "quiet_logger"]
 
 API: Final = "https://slack.com/api/"
+FILES: Final = "https://files.slack.com/"
 TIMEOUT: Final = 10.0
 
 # Answers of Slack that say nothing about the message itself: it may come back to it.
@@ -71,6 +73,24 @@ class SlackClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failure(error) from None
 
+    async def fetch(self, url: str, most: int) -> bytes:
+        """The content of a file of the workspace, cut after `most` bytes and one. Raises as `call` does."""
+        if not url.startswith((FILES, _origin(self.web.base_url))):  # nobody else is to see the token
+            raise ChannelRefused("slack: a file that is not at Slack")
+        headers = {"Authorization": f"Bearer {self.web.token}"}
+        try:
+            async with self._open().get(url, headers=headers, allow_redirects=False) as answer:
+                if answer.status != 200:
+                    raise ChannelDown(f"slack: HTTP {answer.status}")
+                content = bytearray()
+                async for part in answer.content.iter_chunked(1 << 16):
+                    content += part
+                    if len(content) > most:
+                        break
+                return bytes(content[: most + 1])
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _failure(error) from None
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -102,6 +122,11 @@ def _failure(error: Exception) -> ChannelError:
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return ChannelDown(f"slack: {type(error).__name__}")
     return ChannelUnsure(f"slack: {type(error).__name__}")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _seconds(header: str | None) -> float:

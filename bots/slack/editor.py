@@ -10,13 +10,15 @@ from typing import Any, Final
 import structlog
 
 from bots.commands import Answer, Caller, Services, text_to
+from bots.files import LARGEST, UNFETCHED, NoText, base_of, named_rules, text_of
 from bots.replies import Reply
 from bots.slack.client import SlackClient
 from bots.slack.forms import Filled, Memory, View, errors_at, form, loading, said, too_long
 from bots.slack.languages import Languages
-from bots.slack.requests import Asked
+from bots.slack.requests import Asked, File
 from bots.tasks import Tasks
 from server.i18n import Translator, translator
+from server.model.draft import Place
 from server.ports import ChannelError, Clock
 
 __all__ = ["Editor"]
@@ -68,6 +70,21 @@ class Editor:
             return False
         return True
 
+    async def read(self, ask: Asked, file: File, t: Translator) -> Reply:
+        """Take a file that was sent as the whole text of a draft."""
+        try:
+            named_rules(file.name, file.size)
+            text = text_of(await self._client.fetch(file.url_private_download, LARGEST))
+        except NoText as error:
+            return Reply(title=t(error.why), tone="bad")
+        except ChannelError as error:
+            log.warning("slack file not fetched", reason=error.reason)
+            return Reply(title=t(UNFETCHED), tone="bad")
+        place = Place(what="rulebook", base=base_of(file.name))
+        caller = Caller(platform="slack", workspace=ask.team, user=ask.user)
+        answer = await text_to(self._services, caller, place, text, language=t.language, clock=self._clock)
+        return answer.reply
+
     async def take(self, given: Filled) -> bytes:
         """What Slack is to do with a form that came back: show its errors, show something else, or close it."""
         memory = given.memory
@@ -106,7 +123,7 @@ class Editor:
             return said(
                 Reply(
                     title=t("This text is too long for a form"),
-                    lines=(t("Change one rule at a time: `rules edit NAME`. In Telegram, send a .rules file."),),
+                    lines=(t("Change one rule at a time: `rules edit NAME`. Or send me all of it as a .rules file."),),
                 )
             )
         memory = Memory(place=prompt.place, response_url=ask.response_url, channel=ask.channel)

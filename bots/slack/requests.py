@@ -8,13 +8,22 @@ import msgspec
 
 from bots.slack.text import unescape
 
-__all__ = ["Asked", "asked"]
+__all__ = ["Asked", "File", "asked"]
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file that was sent: where it can be fetched."""
+
+    name: str = ""
+    size: int = 0
+    url_private_download: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request.
 
-    `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in.
+    `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in; `file`
+    is what was sent in a direct message.
     """
 
     id: str
@@ -27,6 +36,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     pressed: bool = False
     trigger: str = ""
     view: str = ""
+    file: File | None = None
 
 
 class _Typed(msgspec.Struct):
@@ -74,6 +84,7 @@ class _Event(msgspec.Struct):
     subtype: str = ""
     bot_id: str = ""
     user_team: str = ""
+    files: list[File] = []
 
 
 class _Happened(msgspec.Struct):
@@ -122,7 +133,8 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
 
 def _mentioned(happened: _Happened) -> Asked | None:
     event = happened.event
-    direct = event.type == "message" and event.channel_type == "im" and not event.subtype
+    file = event.files[0] if event.files and event.subtype == "file_share" else None
+    direct = event.type == "message" and event.channel_type == "im" and (not event.subtype or file is not None)
     if event.bot_id or not event.user or not (direct or event.type == "app_mention"):
         return None
     text = event.text.strip()
@@ -136,4 +148,5 @@ def _mentioned(happened: _Happened) -> Asked | None:
         text=unescape(text),
         channel=event.channel,
         thread=event.thread_ts if direct else event.thread_ts or event.ts,
+        file=file if direct else None,
     )

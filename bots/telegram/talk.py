@@ -14,15 +14,16 @@ from telegram.error import ChatMigrated
 from telegram.ext import ContextTypes
 
 from bots.commands import Caller, Services, reply_to, text_to
+from bots.files import UNFETCHED, NoText, base_of
 from bots.progress import Progress
 from bots.replies import Reply
 from bots.telegram.cards import NO_PREVIEW, keyboard
 from bots.telegram.client import told_apart
 from bots.telegram.render import Message as Rendered
 from bots.telegram.render import as_file, render, toast
-from bots.telegram.writing import NoText, Writing, base_of, forced, text_of
+from bots.telegram.writing import Writing, fetched, forced
 from server.errors import Unavailable
-from server.i18n import mark, supported, translator
+from server.i18n import supported, translator
 from server.model.draft import Place
 from server.ports import ChannelBusy, ChannelDown, ChannelError, Clock
 
@@ -32,11 +33,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 LONG: Final = ("rules preview",)  # buttons whose answer takes longer than Telegram waits for one
-FILES: Final = {
-    "name": mark("I take texts of rules: files with a name that ends in .rules or .txt."),
-    "size": mark("This file is too long for a rulebook."),
-    "encoding": mark("This file is not UTF-8 text."),
-}
 
 
 class Talk:
@@ -69,13 +65,13 @@ class Talk:
             return
         t = translator(self._language_of(message.from_user))
         try:
-            text = await text_of(context.bot, message.document)
+            text = await fetched(context.bot, message.document)
         except NoText as error:
-            await self._answer(message, Reply(title=t(FILES[error.why]), tone="bad"))
+            await self._answer(message, Reply(title=t(error.why), tone="bad"))
         except (ChannelError, ChatMigrated):
-            await self._answer(message, Reply(title=t("The file could not be fetched. Send it again."), tone="bad"))
+            await self._answer(message, Reply(title=t(UNFETCHED), tone="bad"))
         else:
-            place = place or Place(what="rulebook", base=base_of(message.document.file_name))
+            place = place or Place(what="rulebook", base=base_of(message.document.file_name or ""))
             await self._take(message, place, text)
 
     async def pressed(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:

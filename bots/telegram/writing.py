@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from telegram import Bot, Document, ForceReply, InputFile, Message
 from telegram.constants import ChatType
 
 from bots.commands import Services
+from bots.files import named_rules, text_of
 from bots.replies import Prompt
 from bots.telegram.client import told_apart
 from server.model.draft import Place
 
-__all__ = ["NoText", "Writing", "base_of", "forced", "text_of"]
+__all__ = ["Writing", "fetched", "forced"]
 
-LARGEST: Final = 1_000_000  # bytes of a file
 PLACEHOLDER: Final = 64
 CAPTION: Final = 1024
-_NAMES: Final = (".rules", ".txt")
-_OURS: Final = re.compile(r"rulebook-(\d{1,9})\D")
-
-
-class NoText(Exception):
-    """A file holds no text of ours; `why` names the reason."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 class Writing:
@@ -63,24 +52,9 @@ def forced(to: Message, prompt: Prompt | None) -> ForceReply | None:
     return ForceReply(input_field_placeholder=prompt.title[:PLACEHOLDER] or None)
 
 
-async def text_of(bot: Bot, document: Document) -> str:
+async def fetched(bot: Bot, document: Document) -> str:
     """The text of a file. Raises `NoText`, and what `told_apart` raises."""
-    if not (document.file_name or "").lower().endswith(_NAMES):
-        raise NoText("name")
-    if (document.file_size or 0) > LARGEST:
-        raise NoText("size")
+    named_rules(document.file_name or "", document.file_size or 0)
     with told_apart():
         file = await bot.get_file(document.file_id)
-        content = bytes(await file.download_as_bytearray())
-    if len(content) > LARGEST:
-        raise NoText("size")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise NoText("encoding") from None
-
-
-def base_of(name: str | None) -> int | None:
-    """The version that a file of ours was made from, which its name tells."""
-    found = _OURS.match(name or "")
-    return int(found[1]) if found else None
+        return text_of(bytes(await file.download_as_bytearray()))

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Controller, Request, Response, get, post, put
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
-from server.api.bodies import described, read_text
+from server.api.bodies import described, read_json, read_text
 from server.api.problems import ProblemLine, Refused, problem_lines
 from server.api.wiring import From, Limit, Who
 from server.services.access import require
@@ -42,6 +42,12 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[ProblemLine]
 
 
+class _Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which version's text is to be published again."""
+
+    version: Annotated[int, msgspec.Meta(ge=1, le=999_999_999)]
+
+
 class RulebookRoutes(Controller):
     path = "/v1/rulebook"
     tags = ("Rulebook",)
@@ -70,6 +76,19 @@ class RulebookRoutes(Controller):
         require(actor, "read", "viewer")
         checked = await services.rulebooks.check(await read_text(request))
         return _Found(ok=checked.ok, errors=problem_lines(checked.problems), warnings=problem_lines(checked.warnings))
+
+    @post(
+        "/rollback",
+        status_code=200,
+        summary="Publish the text of an earlier version again, as a new version",
+        operation_class=described({"version": 3}),
+    )
+    async def rollback(
+        self, services: From, actor: Who, request: Request[Any, Any, Any]
+    ) -> Response[dict[str, int | str]]:
+        asked = await read_json(request, _Rollback)
+        made = await services.rulebooks.rollback(actor, asked.version)
+        return Response({"version": made.version, "hash": made.hash}, headers={"etag": f'"{made.version}"'})
 
     @get("/versions", summary="The latest versions, newest first")
     async def versions(self, services: From, actor: Who, limit: Limit = 50) -> dict[str, list[_Version]]:

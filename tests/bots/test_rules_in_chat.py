@@ -497,3 +497,32 @@ def cost(text: str) -> float:
     begun = time.process_time()
     check(text)
     return time.process_time() - begun
+
+
+async def test_a_whole_file_is_taken_in_slack_and_mended_where_it_is_wrong(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Noé", "marketer", slack="U0NOE")
+    noe = slack.user("U0NOE")
+    await noe.sends_file("rulebook-1.rules", long_book().encode())
+    told = await noe.hears("line 167, column 48: unknown attribute contact.contry", within=20)
+    await noe.clicks(told, "✎")
+    form = await noe.sees_form("score visit_146")
+    await noe.fills(form, form.fields[0].replace("contry", "country"))
+    await noe.hears("Your draft has no mistakes", within=20)
+    await noe.sends_file("cat.png", b"x")
+    await noe.hears("a name that ends in .rules or .txt")
+    slack.fails("download", Fault("broken"))
+    await noe.sends_file("shop.rules", b"x")
+    await noe.hears("could not be fetched")
+
+
+async def test_the_token_goes_nowhere_but_to_slack(desk: Desk, slack: SlackEmulator, slack_bot: SlackBot) -> None:
+    with SlackEmulator() as elsewhere:
+        elsewhere.token = slack.token
+        noe = slack.user("U0NOE")
+        files = [elsewhere.upload("shop.rules", b"segment x: 1 > 0")]
+        event = noe.event("message", "", "DU0NOE", channel_type="im", subtype="file_share", files=files)
+        assert (await noe.sends(event)).status == 200
+        await noe.hears("could not be fetched")
+        assert elsewhere.called("download") == []

@@ -50,6 +50,7 @@ class SlackEmulator(Emulator):
         self.heard: dict[str, list[Message]] = {}  # user → what was shown to them alone
         self.numbers = itertools.count(1)
         self.views = Views()
+        self.files: dict[str, bytes] = {}
         self._responses: dict[str, tuple[str, int, Message | None]] = {}  # key → user, uses, what was pressed
         self._posted: dict[str, float] = {}
 
@@ -92,6 +93,14 @@ class SlackEmulator(Emulator):
         """A request that bears the workspace's signature."""
         return sign(self.signing_secret, body, content_type, timestamp or str(int(self.time())))
 
+    def upload(self, name: str, content: bytes) -> dict[str, Any]:
+        """A file as events have it; its content can be fetched by those who have the token."""
+        key = f"F{next(self.numbers)}"
+        with self.lock:
+            self.files[key] = content
+        url = f"{self.url}/files-pri/{key}/{name}"
+        return {"id": key, "name": name, "size": len(content), "url_private": url, "url_private_download": url}
+
     # --- the Web API --------------------------------------------------------------------------------------------
 
     def routes(self) -> list[web.RouteDef]:
@@ -99,6 +108,7 @@ class SlackEmulator(Emulator):
             web.post("/api/{method}", self._call),
             web.get("/api/{method}", self._call),
             web.post("/response/{key}", self._respond),
+            web.get("/files-pri/{key}/{name}", self._download),
         ]
 
     def busy(self, seconds: float) -> web.Response:
@@ -192,6 +202,14 @@ class SlackEmulator(Emulator):
             return _refused(problem)
         message.revisions.append(message.content | _content(arguments))
         return _ok(channel=channel.id, ts=message.ts, text=message.content.get("text", ""))
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        def work() -> web.Response:
+            if request.headers.get("Authorization") != f"Bearer {self.token}":
+                return web.Response(status=302, headers={"Location": "https://slack.com/"})
+            return web.Response(body=self.files[request.match_info["key"]])
+
+        return await self.serve(request, "download", {}, work)
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         key, payload = request.match_info["key"], await request.json()

@@ -127,6 +127,12 @@ class User:
         """Write to the bot directly."""
         return await self._acknowledged(self.event("message", text, f"D{self.id}", channel_type="im"))
 
+    async def sends_file(self, name: str, content: bytes) -> Answer:
+        """Send a file to the bot directly."""
+        files = [self._slack.upload(name, content)]
+        event = self.event("message", "", f"D{self.id}", channel_type="im", subtype="file_share", files=files)
+        return await self._acknowledged(event)
+
     async def clicks(self, message: Message, label: str) -> Answer:
         """Press a button of a message."""
         return await self._acknowledged(self.press(message, label))
@@ -170,7 +176,7 @@ class User:
         }  # fmt: skip
         return self._form(form)
 
-    def event(self, kind: str, text: str, channel: str, **more: str) -> Signed:
+    def event(self, kind: str, text: str, channel: str, **more: Any) -> Signed:
         event = {"type": kind, "user": self.id, "text": text, "channel": channel, "ts": self._slack.timestamp(), **more}
         body = {
             "token": "deprecated", "team_id": self._slack.team, "api_app_id": "A0", "type": "event_callback",

@@ -388,6 +388,18 @@ async def test_a_rulebook_is_published_over_the_version_it_was_made_from(client,
     is_problem(await client.get("/v1/rulebook/versions/9"), 404)
 
 
+async def test_an_earlier_text_is_published_again(client):
+    await client.put("/v1/rulebook", content=RULES, headers=TEXT)
+    await client.put("/v1/rulebook", content=RULES + "\n", headers=TEXT | {"if-match": "*"})
+    back = await client.post("/v1/rulebook/rollback", json={"version": 1})
+    assert (back.status_code, back.json()["version"], back.headers["etag"]) == (200, 3, '"3"')
+    current = (await client.get("/v1/rulebook")).json()
+    assert (current["text"], current["comment"]) == (RULES, "rollback to 1")
+    is_problem(await client.post("/v1/rulebook/rollback", json={"version": 9}), 404)
+    for wrong in ({}, {"version": 0}, {"version": "1"}, {"version": True}, {"version": 1, "x": 1}, [1]):
+        is_problem(await client.post("/v1/rulebook/rollback", json=wrong), 400)
+
+
 async def test_a_wrong_rulebook_is_refused_with_every_mistake_at_its_place(client):
     wrong = 'attribute country: text\n\nsegment fr: contact.contry == "FR"\nscore x: +1 on\n'
     found = (await client.post("/v1/rulebook/check", content=wrong, headers=TEXT)).json()
