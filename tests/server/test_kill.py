@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from collections import Counter
@@ -95,7 +94,17 @@ async def play(installation: Installation, write_key: str, rounds: int, seed: in
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_killing_any_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    rounds = int(os.environ.get("RELANCE_TEST_KILLS", "10"))
+    await survive(tmp_path, rounds=10, seed=7)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+async def test_killing_a_hundred_times_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    await survive(tmp_path, rounds=100, seed=11)
+
+
+async def survive(directory: Path, *, rounds: int, seed: int) -> None:
+    """Load and kill an installation, then look at every contact and every card."""
     with SlackEmulator() as slack:
         slack.add_channel("#hot-leads")
         environment = {
@@ -103,10 +112,10 @@ async def test_killing_any_process_loses_and_doubles_nothing(tmp_path: Path) -> 
             "RELANCE_SLACK_SIGNING_SECRET": slack.signing_secret,
             "RELANCE_SLACK_API_URL": slack.api_url,
         }
-        with Installation(tmp_path, **environment) as installation:
+        with Installation(directory, **environment) as installation:
             installation.publish(RULES)
             write_key, api_key = installation.source("shop"), installation.key("test")
-            load = await play(installation, write_key, rounds, seed=7)
+            load = await play(installation, write_key, rounds, seed)
             hot = await check_contacts(installation, api_key, load)
             assert len(hot) > CONTACTS / 2, "the load was long enough to say something"
             await check_cards(slack, installation, api_key, hot)
