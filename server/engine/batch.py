@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-
-import msgspec
+from typing import NamedTuple
 
 from rules.contact import Alert, Contact, Event, Millis
 from rules.decision import Decision
@@ -19,35 +18,47 @@ from server.store.codec import Sealer
 from server.store.partition import Commit, Transfer
 from server.store.wire import Word
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "Before"]
 
 _STATUSES = ("open", "claimed", "snoozed", "done", "dismissed")
 _FAILED = 1000  # entries set aside that are kept for looking at
 
 
-class _Before(msgspec.Struct, frozen=True):
+class Before(NamedTuple):
     """What the indexes held of a contact before the batch."""
 
     stored: bool  # and not joined into another
-    segments: frozenset[str]
-    lists: frozenset[str]
+    segments: tuple[str, ...]
+    lists: tuple[str, ...]
     tenths: int
     changes_at: Millis | None
+
+    @classmethod
+    def of(cls, contact: Contact, stored: bool = True) -> Before:
+        """What they hold now; ask before the first decision about the contact."""
+        return cls(
+            stored and not contact.moved_to,
+            tuple(contact.segments),
+            tuple(contact.lists),
+            contact.tenths,
+            contact.changes_at,
+        )
 
 
 class Batch:
     """Collects what entries and moments change; `commit` is all of it, as commands of one Lua call."""
 
-    def __init__(self, owned: Owned, seal: Sealer, partitions: int, now: Callable[[], Millis], timezone: str) -> None:
-        self._timezone = timezone
-        self._bounds: dict[str, int] = {}
-        self._owned = owned
+    def __init__(
+        self, owned: Owned, seal: Sealer, partitions: int, book: Rulebook, now: Callable[[], Millis], timezone: str
+    ) -> None:
+        self.owned = owned
         self._seal = seal
         self._partitions = partitions
+        self._book = book
         self._now = now
-        self._before: dict[str, _Before] = {}
+        self._timezone = timezone
+        self._before: dict[str, Before] = {}
         self._changed: dict[str, Contact] = {}
-        self._alerts: dict[str, Alert] = {}
         self._more: list[list[Word]] = []
         self._timers: dict[str, Millis | None] = {}
         self.cursor = owned.cursor
@@ -59,7 +70,7 @@ class Batch:
 
     @property
     def empty(self) -> bool:
-        return not self._changed and not self._more and not self._timers and self.cursor == self._owned.cursor
+        return not self._changed and not self._more and not self._timers and self.cursor == self.owned.cursor
 
     @property
     def changed(self) -> dict[str, Contact]:
@@ -69,15 +80,14 @@ class Batch:
     def touch(self, contact: Contact, stored: bool) -> None:
         """Remember what the indexes hold of a contact; call before the first decision about it."""
         if contact.id not in self._before:
-            self._before[contact.id] = _Before(
-                stored and not contact.moved_to,
-                frozenset(contact.segments),
-                frozenset(contact.lists),
-                contact.tenths,
-                contact.changes_at,
-            )
+            self._before[contact.id] = Before.of(contact, stored)
 
-    def add(self, contact: Contact, decision: Decision, book: Rulebook) -> None:
+    def take(self, contact: Contact, decision: Decision, before: Before) -> None:
+        """Take in the one decision that this batch has about a contact, which was `before`."""
+        self._before.setdefault(contact.id, before)
+        self.add(contact, decision)
+
+    def add(self, contact: Contact, decision: Decision) -> None:
         """Take in a decision about a contact."""
         for rule in decision.matched:
             self.matched[rule] = self.matched.get(rule, 0) + 1
@@ -88,16 +98,15 @@ class Batch:
             self.matched["\n" + trait] = self.matched.get("\n" + trait, 0) + 1
         if not decision.changed:
             return
-        partition = self._owned.partition
+        partition = self.owned.partition
         self._changed[contact.id] = contact
-        self._bounds[contact.id] = highest_score(contact, book, self._now(), self._timezone)
         if decision.spill:
             self.spilled.setdefault(contact.id, []).extend(decision.spill)
             self._command("RPUSH", keys.history(partition, contact.id), self._seal.encode("history", decision.spill))
         if decision.drop:
             self._command("LTRIM", keys.history(partition, contact.id), decision.drop, -1)
         for alert in decision.alerts:
-            self._raise(alert, book)
+            self._raise(alert)
 
     def drop(self, contact_id: str) -> None:
         """Leave a contact as it was."""
@@ -105,12 +114,12 @@ class Batch:
 
     def forward(self, contact: Contact, entry_id: str, entry: Entry) -> None:
         """Send an entry on to the contact that this one was joined into."""
-        origin = f"{self._owned.partition}:{entry_id}"
+        origin = f"{self.owned.partition}:{entry_id}"
         self._transfer(Transfer(origin, contact.moved_to, contact.id, entry))
 
     def send_snapshot(self, contact: Contact, entry_id: str, absorbed: Absorbed) -> None:
         """A contact became a tombstone: its snapshot travels, its indexes and chunks go."""
-        partition = self._owned.partition
+        partition = self.owned.partition
         origin = f"{partition}:{entry_id}"
         self._transfer(Transfer(origin, contact.moved_to, contact.id, absorbed))
         self._command("DEL", keys.history(partition, contact.id))
@@ -125,7 +134,7 @@ class Batch:
 
     def set_aside(self, entry_id: str, contact: str, sealed: bytes, reason: str) -> None:
         """Keep an entry that could not be applied, for looking at and replaying."""
-        name = keys.failed(self._owned.partition)
+        name = keys.failed(self.owned.partition)
         record = (entry_id, contact, reason, self._now(), sealed)
         self._command("LPUSH", name, self._seal.encode("failed", record))
         self._command("LTRIM", name, 0, _FAILED - 1)
@@ -134,23 +143,18 @@ class Batch:
         """Mend a timer that says another moment than the contact does."""
         self._timers[contact] = at
 
-    def recomputed(self, version: int, bucket: int | None, done: int, *, first: bool) -> None:
-        """Write down how far a recompute is: the bucket to go on with, None at its end; contacts done by this slice.
-
-        The `first` slice begins to count anew, whatever was cut short before.
-        """
-        name = keys.meta(self._owned.partition)
-        if bucket is None:
-            self._command("HSET", name, "recompute", version, "bucket", "", "done", 0, "base", version)
-        elif first:
-            self._command("HSET", name, "recompute", version, "bucket", bucket, "done", done)
-        else:
-            self._command("HSET", name, "recompute", version, "bucket", bucket)
-            self._command("HINCRBY", name, "done", done)
+    def recomputed(self) -> None:
+        """Write down how far the recompute of the partition is."""
+        own = self.owned
+        words: list[Word] = ["recompute", own.recomputed, "done", own.done, "left", own.left]
+        words += ["bucket", "" if own.bucket is None else own.bucket]
+        if own.bucket is None:
+            words += ["base", own.base]
+        self._command("HSET", keys.meta(own.partition), *words)
 
     def commit(self) -> Commit:
         """Everything, as one commit."""
-        partition, owned = self._owned.partition, self._owned
+        partition, owned = self.owned.partition, self.owned
         commit = Commit(partition=partition, token=owned.token, before=owned.cursor, after=self.cursor)
         commands = commit.commands
         start, crc32, count, more = keys.contacts_start(partition), zlib.crc32, self._partitions, 0
@@ -176,10 +180,12 @@ class Batch:
         return commit
 
     def _index(self, contact: Contact, commands: list[list[Word]]) -> None:
-        partition, before = self._owned.partition, self._before[contact.id]
+        partition, before = self.owned.partition, self._before[contact.id]
         if contact.changes_at != before.changes_at:
             commands.append(_timer(partition, contact.id, contact.changes_at))
-        bound = self._bounds[contact.id]
+        if not (contact.segments or contact.lists or before.segments or before.lists):
+            return
+        bound = highest_score(contact, self._book, self._now(), self._timezone)
         moved = contact.tenths != before.tenths or bound != contact.tenths
         for known, present, key in (
             (before.segments, contact.segments, keys.segment),
@@ -193,14 +199,14 @@ class Batch:
                     commands.append(["ZREM", key(partition, name), contact.id])
 
     def _unindex(self, contact_id: str, commands: list[list[Word]]) -> None:
-        partition, before = self._owned.partition, self._before[contact_id]
+        partition, before = self.owned.partition, self._before[contact_id]
         for name in before.segments:
             commands.append(["ZREM", keys.segment(partition, name), contact_id])
         for name in before.lists:
             commands.append(["ZREM", keys.list_index(partition, name), contact_id])
 
-    def _raise(self, alert: Alert, book: Rulebook) -> None:
-        partition = self._owned.partition
+    def _raise(self, alert: Alert) -> None:
+        partition = self.owned.partition
         if not alert.id:
             self.alerts += 1
             alert.id = alert_id(self.alerts, partition, self._partitions)
@@ -209,7 +215,7 @@ class Batch:
             if status != alert.status:
                 self._command("ZREM", keys.alerts(partition, status), alert.id)
         self._command("ZADD", keys.alerts(partition, alert.status), alert.created, alert.id)
-        team = book.teams.get(alert.team)
+        team = self._book.teams.get(alert.team)
         places = [f"{target.platform}:{target.address}" for target in team.targets] if team else []
         for place in (*places, "terminal:"):
             if not place.startswith("email:"):
@@ -217,7 +223,7 @@ class Batch:
         self.rings = True
 
     def _transfer(self, transfer: Transfer) -> None:
-        self._command("RPUSH", keys.transfers(self._owned.partition), self._seal.encode("transfer", transfer))
+        self._command("RPUSH", keys.transfers(self.owned.partition), self._seal.encode("transfer", transfer))
         self.transfers = True
 
     def _command(self, *words: Word) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from rules.contact import Contact, Event, Millis
-from rules.decide import advance, bring_up_to_date, decide, needs_past
+from rules.decide import advance, decide, needs_past
 from rules.entry import Absorbed, Entry, Joined
 from rules.rulebook import Rulebook
 from server.engine.batch import Batch
+from server.engine.formers import Formers
 from server.engine.owned import Owned
 from server.store.codec import SealError
 from server.store.partition import Line
@@ -19,7 +20,7 @@ __all__ = ["Decider", "PastWanted", "Poison"]
 
 _log = structlog.get_logger(__name__)
 
-Loaded = Mapping[str, Contact | SealError | None]
+Unreadable = Mapping[str, SealError]
 
 
 class Poison(Exception):
@@ -43,20 +44,27 @@ class Decider:
     """Applies a partition's entries to contacts under one rulebook."""
 
     def __init__(
-        self, owned: Owned, book: Rulebook, now: Millis, timezone: str, past: Mapping[str, list[Event]]
+        self,
+        owned: Owned,
+        book: Rulebook,
+        now: Millis,
+        timezone: str,
+        past: Mapping[str, list[Event]],
+        formers: Formers,
     ) -> None:
         self._owned = owned
         self._book = book
         self._now = now
         self._timezone = timezone
         self._past = past
+        self._formers = formers
 
-    def entries(self, batch: Batch, lines: Sequence[Line], loaded: Loaded, skip: Mapping[str, str]) -> None:
+    def entries(self, batch: Batch, lines: Sequence[Line], unreadable: Unreadable, skip: Mapping[str, str]) -> None:
         """Decide a run of the log; raises `Poison` for an entry that cannot be applied and is not in `skip`."""
         for line in lines:
             batch.cursor = line.id
-            contact = self._owned.contacts.get(line.contact) or loaded.get(line.contact)
-            if line.id in skip or line.entry is None or isinstance(contact, SealError):
+            contact = self._owned.contacts.get(line.contact)
+            if line.id in skip or line.entry is None or line.contact in unreadable:
                 reason = skip.get(line.id) or "the contact or the entry cannot be opened"
                 batch.set_aside(line.id, line.contact, line.sealed, reason)
                 continue
@@ -71,11 +79,22 @@ class Decider:
 
     def _entry(self, batch: Batch, line: Line, entry: Entry, contact: Contact | None) -> None:
         stored = contact is not None
+        if contact is not None and contact.version < self._owned.base:
+            contact.version = self._owned.base
         if contact is None:
             contact = Contact(id=line.contact, created=self._now, version=self._book.version)
         batch.touch(contact, stored)
         past = self._needed_past(batch, contact, entry)
-        decision = decide(contact, entry, self._book, self._now, entry_id=line.id, timezone=self._timezone, past=past)
+        decision = decide(
+            contact,
+            entry,
+            self._book,
+            self._now,
+            entry_id=line.id,
+            timezone=self._timezone,
+            past=past,
+            former=None if contact.version == self._book.version else self._formers.of(contact),
+        )
         if decision.forward:
             batch.forward(contact, line.id, entry)
         elif decision.snapshot is not None:
@@ -84,44 +103,39 @@ class Decider:
             batch.send_snapshot(contact, line.id, absorbed)
         if stored or decision.changed:
             self._owned.contacts[contact.id] = contact
-        batch.add(contact, decision, self._book)
+        batch.add(contact, decision)
 
     def _needed_past(self, batch: Batch, contact: Contact, entry: Entry) -> list[Event]:
         """The events of a contact's chunks, where a decision needs them: those stored and those of this batch."""
-        if not (needs_past(contact, self._book, entry) or (contact.chunks and isinstance(entry, Joined))):
+        if not contact.chunks:
+            return []
+        former = self._formers.of(contact)
+        if not (needs_past(contact, self._book, entry, former) or isinstance(entry, Joined)):
             return []
         if contact.id not in self._past:
             raise PastWanted(contact.id)
         return [*self._past[contact.id], *batch.spilled.get(contact.id, [])]
 
-    def moments(self, batch: Batch, contacts: Sequence[Contact]) -> None:
-        """Let time come to contacts whose moment it is."""
-        for contact in contacts:
-            if contact.changes_at is None or contact.changes_at > self._now:
-                batch.look_again(contact.id, contact.changes_at)
-                continue
-            batch.touch(contact, True)
-            before = contact.changes_at
-            past = self._past.get(contact.id, [])
-            decision = advance(
-                contact, self._book, self._now, entry_id=f"time {self._now}", timezone=self._timezone, past=past
-            )
-            batch.add(contact, decision, self._book)
-            if not decision.changed or contact.changes_at == before:
-                batch.look_again(contact.id, contact.changes_at if contact.changes_at != before else None)
-
-    def recompute(self, batch: Batch, contacts: Sequence[Contact]) -> None:
-        """Bring contacts to the rulebook, muted."""
-        for contact in contacts:
-            if contact.version == self._book.version or contact.moved_to:
-                continue
-            batch.touch(contact, True)
-            past = self._past.get(contact.id, [])
-            entry_id = f"version {self._book.version}"
-            decision = bring_up_to_date(
-                contact, past, self._book, self._now, entry_id=entry_id, timezone=self._timezone
-            )
-            batch.add(contact, decision, self._book)
+    def moment(self, batch: Batch, contact: Contact) -> None:
+        """Let time come to a contact whose moment it is."""
+        before = contact.changes_at
+        if before is None or before > self._now:
+            batch.look_again(contact.id, before)
+            return
+        batch.touch(contact, True)
+        contact.version = max(contact.version, self._owned.base)
+        decision = advance(
+            contact,
+            self._book,
+            self._now,
+            entry_id=f"time {self._now}",
+            timezone=self._timezone,
+            past=self._past.get(contact.id, []),
+            former=self._formers.of(contact),
+        )
+        batch.add(contact, decision)
+        if not decision.changed or contact.changes_at == before:
+            batch.look_again(contact.id, contact.changes_at if contact.changes_at != before else None)
 
 
 def _place(error: BaseException) -> dict[str, str]:

@@ -74,6 +74,8 @@ class Leases:
                     base=opened.base,
                     recomputed=opened.recomputed,
                     bucket=opened.bucket,
+                    done=opened.done,
+                    left=opened.left,
                     next_timer=opened.next_timer,
                     transfers=opened.transfers,
                 )

@@ -87,6 +87,10 @@ class Rulebooks:
                 self._live = msgspec.structs.replace(book, paused=self._paused)
             return self._live
 
+    async def former(self, version: int) -> Rulebook:
+        """An earlier version, parsed again. Raises `NotFound`, and `RuleErrors` where it is of an older language."""
+        return await asyncio.to_thread(_parse, await self.version(version))
+
     async def check(self, text: str) -> Checked:
         """All errors and warnings of a text; it is not published."""
         return await asyncio.to_thread(check, text)

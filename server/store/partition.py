@@ -35,7 +35,7 @@ class Opened(msgspec.Struct, kw_only=True):
 
     All its contacts are at least as `base` has them, the last version of the rulebook to which a recompute came to its
     end. `recomputed` is the version that they are being brought to, from `bucket` on (None: that is done, or has not
-    begun).
+    begun); `done` contacts have been so far, and `left` are those that met an error.
     """
 
     cursor: str
@@ -43,6 +43,8 @@ class Opened(msgspec.Struct, kw_only=True):
     base: int
     recomputed: int
     bucket: int | None
+    done: int
+    left: int
     next_timer: Millis | None
     transfers: bool
 
@@ -135,16 +137,18 @@ class Partitions:
         """Where the partition stands."""
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.get(keys.cursor(partition))
-            pipe.hmget(keys.meta(partition), ["alerts", "base", "recompute", "bucket"])
+            pipe.hmget(keys.meta(partition), ["alerts", "base", "recompute", "bucket", "done", "left"])
             pipe.zrange(keys.timers(partition), 0, 0, withscores=True)
             pipe.exists(keys.transfers(partition))
-            cursor, (alerts, base, recomputed, bucket), timers, transfers = await pipe.execute()
+            cursor, (alerts, base, recomputed, bucket, done, left), timers, transfers = await pipe.execute()
         return Opened(
             cursor=cursor.decode() if cursor else "0-0",
             alerts=int(alerts or 0),
             base=int(base or 0),
             recomputed=int(recomputed or 0),
             bucket=int(bucket) if bucket else None,
+            done=int(done or 0),
+            left=int(left or 0),
             next_timer=int(timers[0][1]) if timers else None,
             transfers=bool(transfers),
         )
@@ -189,15 +193,19 @@ class Partitions:
                 events += chunk
         return past
 
-    async def due_timers(self, partition: int, now: Millis, limit: int) -> list[str]:
-        """Contacts whose moment has come, the earliest first."""
-        found = await self.redis.zrangebyscore(keys.timers(partition), "-inf", now, 0, limit)
-        return [contact.decode() for contact in found]
+    async def due_timers(self, partitions: Sequence[int], now: Millis, limit: int) -> list[list[str]]:
+        """Contacts whose moment has come, the earliest first, at most so many of each partition."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for partition in partitions:
+                pipe.zrangebyscore(keys.timers(partition), "-inf", now, 0, limit)
+            return [[contact.decode() for contact in found] for found in await pipe.execute()]
 
-    async def next_timer(self, partition: int) -> Millis | None:
-        """When the next contact is to be looked at."""
-        found = await self.redis.zrange(keys.timers(partition), 0, 0, withscores=True)
-        return int(found[0][1]) if found else None
+    async def next_timers(self, partitions: Sequence[int]) -> list[Millis | None]:
+        """When the next contact of each partition is to be looked at."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for partition in partitions:
+                pipe.zrange(keys.timers(partition), 0, 0, withscores=True)
+            return [int(found[0][1]) if found else None for found in await pipe.execute()]
 
     # --- writing ---
 

@@ -171,14 +171,14 @@ async def fill(store: Store, number: int, rules: str = RULES) -> Engine:
     for start, end in pairwise((0, *range(SAMPLES, number, _STEP), number)):
         callers = [Caller(user=f"{at * 7919 + 100_000}", anonymous=f"{at:08x}-anonymous") for at in range(start, end)]
         ids = [resolved.contact for resolved in await store.identities.resolve_many(callers)]
-        batches = {own: Batch(owned[own], store.seal, store.partitions, store.clock.now, "UTC") for own in owned}
+        batches = {own: Batch(owned[own], store.seal, store.partitions, book, store.clock.now, "UTC") for own in owned}
         for at, contact_id in enumerate(ids):
             pattern, decision = patterns[(start + at) % len(patterns)]
             contact = msgspec.msgpack.decode(msgspec.msgpack.encode(pattern), type=Contact)
             contact.id = contact_id
             batch = batches[store.partition(contact_id)]
             batch.touch(Contact(id=contact_id), False)
-            batch.add(contact, decision, book)
+            batch.add(contact, decision)
         answers = await partitions.commit([batch.commit() for batch in batches.values()])
         assert set(answers) == {1}
         await _consent(store, ids, now)
