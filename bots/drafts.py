@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from bots.problems import sentence
 from bots.replies import Button, Item
 from rules.editing import Change
 from rules.errors import Problem
@@ -74,7 +75,7 @@ def problem_items(problems: Iterable[Problem], t: Translator, *, buttons: bool =
 def place_of(problem: Problem, t: Translator) -> str:
     """`line 14, column 21: unknown attribute contact.contry — did you mean country?`"""
     text = t("line {line}, column {column}: {message}", line=problem.line, column=problem.column,
-             message=problem.message)  # fmt: skip
+             message=sentence(problem, t))  # fmt: skip
     meant = t("did you mean {suggestion}?", suggestion=problem.suggestion) if problem.suggestion else ""
     return f"{text} — {meant}" if meant else text
 

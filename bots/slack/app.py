@@ -48,7 +48,7 @@ BODY: Final = 1_000_000
 AT_ONCE: Final = 1000  # requests in hand
 RETRY: Final = 60.0  # seconds between attempts to start, and between looks for what a dead process left
 STOP: Final = 10.0
-RESPONSES: Final = 5  # a response_url takes no more
+RESPONSES: Final = 4  # a response_url takes five, and one may have said how far it is
 
 
 class SlackSettings(Protocol):

@@ -96,7 +96,7 @@ def filled(body: Any) -> Filled | None:
         return None
     given = msgspec.convert(body, _Submission)
     values = given.view.state.values
-    parts = [next(iter(values[block].values())).value or "" for block in sorted(values, key=_number)]
+    parts = [next(iter(values[block].values()), _Value()).value or "" for block in sorted(values, key=_number)]
     return Filled(
         view=given.view.id,
         team=given.user.team_id or (given.team.id if given.team else ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
@@ -133,6 +133,29 @@ ADMIN = Actor(id="u-root", name="Root", roles=("admin",))
 FORM = "application/x-www-form-urlencoded"
 
 
+def malformed_forms(payload: Callable[[object], Signed]) -> dict[str, tuple[Signed, int]]:
+    """Forms of ours that Slack would not send."""
+    memory = json.dumps({"place": {"what": "new"}})
+    values = {"text:0": {"relance:text": {"type": "plain_text_input", "value": "segment x: 1 > 0"}}}
+    view = {"id": "V1", "callback_id": "relance:form", "private_metadata": memory, "state": {"values": values}}
+
+    def form(**changed: object) -> Signed:
+        return payload({"type": "view_submission", "user": {"id": "U1"}, "view": {**view, **changed}})
+
+    return {
+        "form without a state": (form(state=None), 400),
+        "form whose values are a list": (form(state={"values": []}), 400),
+        "form with a field of another's": (form(state={"values": {"other": {}}}), 400),
+        "form with a value that is a number": (form(state={"values": {"text:0": {"a": {"value": 5}}}}), 400),
+        "form that remembers nothing": (form(private_metadata=""), 400),
+        "form that remembers something else": (form(private_metadata='{"place": {"what": "everything"}}'), 400),
+        "form without an id": (form(id=None), 400),
+        "form without a person": (payload({"type": "view_submission", "user": None, "view": view}), 400),
+        "form with an empty field": (form(state={"values": {"text:0": {}}}), 200),
+        "form of a stranger": (form(), 200),
+    }
+
+
 def hostile(slack: SlackEmulator) -> dict[str, tuple[Signed, int]]:
     """Requests that are not to be trusted or not to be understood, and the right answer to each."""
     good = slack.user("U1").command("/relance whoami")
@@ -161,8 +184,12 @@ def hostile(slack: SlackEmulator) -> dict[str, tuple[Signed, int]]:
         "timestamp of letters": (sign(slack.signing_secret, good.body, FORM, "yesterday"), 401),
         "negative timestamp": (sign(slack.signing_secret, good.body, FORM, "-5"), 401),
         "endless timestamp": (sign(slack.signing_secret, good.body, FORM, "9" * 5000), 401),
-        "timestamp of other digits": (sign(slack.signing_secret, good.body, FORM, now).__class__(
-            good.body, {**good.headers, "X-Slack-Request-Timestamp": "1²"}), 401),
+        "timestamp of other digits": (
+            sign(slack.signing_secret, good.body, FORM, now).__class__(
+                good.body, {**good.headers, "X-Slack-Request-Timestamp": "1²"}
+            ),
+            401,
+        ),
         "stale": (sign(slack.signing_secret, good.body, FORM, str(int(now) - 301)), 401),
         "from the future": (sign(slack.signing_secret, good.body, FORM, str(int(now) + 301)), 401),
         "empty": (signed(b""), 400),
@@ -189,6 +216,7 @@ def hostile(slack: SlackEmulator) -> dict[str, tuple[Signed, int]]:
         "too large": (signed(b'{"a": "' + b"x" * 1_000_001 + b'"}'), 413),
         "somebody else's button": (payload({**press, "actions": [{"action_id": "other"}], "trigger_id": "t"}), 200),
         "another event": (signed(json.dumps({**happened, "event": {"type": "tea_ready"}}).encode()), 200),
+        **malformed_forms(payload),
         "a form that we do not know": (payload({"type": "view_submission", "user": {"id": "U1"}, "view": {}}), 200),
     }
 
@@ -291,9 +319,7 @@ async def test_a_wrong_token_is_told_and_tried_again(desk: Desk, slack: SlackEmu
         await eventually(lambda: bot.state == "ok", "signed-in bot")
 
 
-async def test_redis_out_of_reach_asks_slack_to_come_back(
-    desk: Desk, slack: SlackEmulator, settings: Settings
-) -> None:
+async def test_redis_out_of_reach_asks_slack_to_come_back(desk: Desk, slack: SlackEmulator, settings: Settings) -> None:
     from redis.asyncio import Redis
 
     nowhere = Redis.from_url("redis://127.0.0.1:1")
