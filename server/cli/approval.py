@@ -6,6 +6,7 @@ import click
 
 from server.bootstrap import Relance
 from server.cli.session import as_json, operator, tell, with_relance
+from server.logs import configure_logs
 
 __all__ = ["approval"]
 
@@ -15,6 +16,7 @@ __all__ = ["approval"]
 @as_json
 def approval(state: str | None, as_json: bool) -> None:
     """Tell whether a second person approves rules from chat, or switch that on or off (for a team of one)."""
+    configure_logs("warning", "approval")
 
     async def work(relance: Relance) -> bool:
         submissions = relance.services.submissions

@@ -200,6 +200,16 @@ def test_a_preview_tells_what_publishing_would_change_and_changes_nothing(
     assert installation.relance("history") == published
 
 
+def test_a_team_of_one_does_without_the_second_person(installation: Installation) -> None:
+    assert installation.relance("approval").startswith("on")
+    assert json.loads(installation.relance("approval", "off", "--json")) == {"approval": "off"}
+    said = "rules new\nsegment cli: contact.score > 1\n.\nstatus\nrules discard\n"
+    chatted = relance(installation.environment, "chat", text=said)
+    assert "+ segment cli" in chatted.stdout
+    assert "off: an approver publishes alone" in chatted.stdout
+    assert installation.relance("approval", "on").startswith("on")
+
+
 def test_doctor_finds_nothing_wrong_with_a_running_installation(installation: Installation) -> None:
     findings = json.loads(installation.relance("doctor", "--json"))
     assert {finding["verdict"] for finding in findings} <= {"good", "note"}
