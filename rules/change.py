@@ -15,7 +15,7 @@ from rules.rulebook import Rulebook
 __all__ = ["Change", "change_of"]
 
 _CHANGES_KEPT = 16
-_changes: dict[tuple[int, int], tuple[Plan, Plan, Change]] = {}
+_changes: dict[tuple[int, int], tuple[Rulebook, Rulebook, Change]] = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,8 @@ class Change:
     `hits`: `on` scores whose event or condition is new. `fallen`: `on` scores that are no more. `specs`: indexes to
     build, by event; `built` are their keys, `dropped` those that nobody asks for any more. `nodes`: positions, in the
     new plan, of what is to be settled. `segments`, `holds`: names of segments and `while` scores that are no more.
-    `points`: scores were given, changed or taken away.
+    `points`: scores were given, changed or taken away. `plain`: there are but conditions to evaluate, which time alone
+    does not change.
     """
 
     hits: dict[str, Hit] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Change:
     segments: frozenset[str] = frozenset()
     holds: frozenset[str] = frozenset()
     points: bool = False
+    plain: bool = False
 
     @property
     def nothing(self) -> bool:
@@ -50,14 +52,13 @@ class Change:
 
 def change_of(old: Rulebook, new: Rulebook) -> Change:
     """The change from one rulebook to another, worked out at first use."""
-    before, after = plan_of(old), plan_of(new)
-    known = _changes.get((id(before), id(after)))
-    if known is not None and known[0] is before and known[1] is after:
+    known = _changes.get((id(old), id(new)))
+    if known is not None and known[0] is old and known[1] is new:
         return known[2]
     while len(_changes) >= _CHANGES_KEPT:
         del _changes[next(iter(_changes))]
-    change = _compare(before, after)
-    _changes[id(before), id(after)] = (before, after, change)
+    change = _compare(plan_of(old), plan_of(new))
+    _changes[id(old), id(new)] = (old, new, change)
     return change
 
 
@@ -86,7 +87,7 @@ def _compare(old: Plan, new: Plan) -> Change:
     positions = [node.position for node in nodes]
     if points or (new.ageing and any(node.reads_score for node in nodes)):
         positions.append(new.score)
-    return Change(
+    change = Change(
         hits=hits,
         fallen=frozenset(old.hits.keys() - new.hits.keys()),
         specs=specs,
@@ -97,6 +98,9 @@ def _compare(old: Plan, new: Plan) -> Change:
         holds=_names(old.nodes, "while") - _names(new.nodes, "while"),
         points=points,
     )
+    timed = any(node.windows or node.by_clock for node in nodes)
+    change.plain = not (timed or new.score in positions or change.built or change.dropped or change.segments)
+    return change
 
 
 def _compare_nodes(old: Plan, new: Plan, same: Any) -> tuple[list[Node], bool]:

@@ -26,6 +26,7 @@ from rules.merge import absorb, bury
 from rules.planning import plan_of
 from rules.replay import follow, rebuild, rehit
 from rules.rulebook import Rulebook
+from rules.score import told_alike
 from rules.segment import next_moment, settle
 from rules.trigger import put_on_list, run_triggers
 
@@ -158,10 +159,12 @@ def bring_up_to_date(
     if change is None:
         _renew(course)
         return _finish(course)
-    decision, held, holds = course.decision, contact.changes_at, contact.holds.copy()
+    decision, held, holds, tenths = course.decision, contact.changes_at, contact.holds.copy(), contact.tenths
     changed = _follow(course, change)
     settle(course)
     contact.changes_at = next_moment(course, contact.changes_at)
+    if decision.score_changed and not change.points and told_alike(course.plan, tenths, contact.tenths):
+        contact.tenths, decision.score_changed = tenths, False  # it has aged since, and nobody sees a difference
     decision.changed = (
         changed
         or contact.changes_at != held

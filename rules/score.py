@@ -22,7 +22,17 @@ from rules.plan import EventPlan, Hit, Plan
 from rules.planning import plan_of
 from rules.rulebook import AtMost, Duration, Rulebook
 
-__all__ = ["add_hits", "counted", "highest_score", "points", "rescore", "score_at", "score_moment", "static_tenths"]
+__all__ = [
+    "add_hits",
+    "counted",
+    "highest_score",
+    "points",
+    "rescore",
+    "score_at",
+    "score_moment",
+    "static_tenths",
+    "told_alike",
+]
 
 
 def within(at_most: AtMost, times: Sequence[Millis], where: tzinfo) -> list[Millis]:
@@ -214,6 +224,12 @@ def score_moment(course: Course) -> Millis | None:
             after = int(fastest * log2(part / (part - slack))) if slack > 0 else 0
             moments.append(now + max(after, 1000 if falling and rising else 1))
     return min(moments, default=None)
+
+
+def told_alike(plan: Plan, tenths: int, others: int) -> bool:
+    """Whether two scores, as they are stored, compare alike with all that segments compare them with."""
+    low, high = _stretch(tenths, plan.thresholds)
+    return low < others < high
 
 
 def _stretch(tenths: int, thresholds: tuple[float, ...] | None) -> tuple[float, float]:

@@ -59,6 +59,7 @@ class Batch:
         self._timezone = timezone
         self._before: dict[str, Before] = {}
         self._changed: dict[str, Contact] = {}
+        self._bounded: set[str] = set()
         self._more: list[list[Word]] = []
         self._timers: dict[str, Millis | None] = {}
         self.cursor = owned.cursor
@@ -82,9 +83,14 @@ class Batch:
         if contact.id not in self._before:
             self._before[contact.id] = Before.of(contact, stored)
 
-    def take(self, contact: Contact, decision: Decision, before: Before) -> None:
-        """Take in the one decision that this batch has about a contact, which was `before`."""
+    def take(self, contact: Contact, decision: Decision, before: Before, *, bounded: bool) -> None:
+        """Take in the one decision that this batch has about a contact, which was `before`.
+
+        `bounded`: nothing has happened that may raise its score, so what indexes hold is still an upper bound.
+        """
         self._before.setdefault(contact.id, before)
+        if bounded:
+            self._bounded.add(contact.id)
         self.add(contact, decision)
 
     def add(self, contact: Contact, decision: Decision) -> None:
@@ -186,7 +192,7 @@ class Batch:
         if not (contact.segments or contact.lists or before.segments or before.lists):
             return
         bound = highest_score(contact, self._book, self._now(), self._timezone)
-        moved = contact.tenths != before.tenths or bound != contact.tenths
+        moved = contact.tenths != before.tenths or (bound != contact.tenths and contact.id not in self._bounded)
         for known, present, key in (
             (before.segments, contact.segments, keys.segment),
             (before.lists, contact.lists, keys.list_index),

@@ -111,6 +111,8 @@ class Engine:
             # What was under way is unknown: start again from what Redis has.
             _log.warning("redis failed", error=type(error).__name__)
             with suppress(*REDIS_FAULTS):
+                await self._recompute.settle()
+            with suppress(*REDIS_FAULTS):
                 await self._entries.settle()
             self.leases.forget()
             self._balanced = 0.0
@@ -135,6 +137,8 @@ class Engine:
         cursors = {partition: own.cursor for partition, own in owned.items()}
         lines = await self._partitions.read(cursors, ENTRIES, self._patience())
         found = {owned[partition]: some for partition, some in lines.items() if partition in owned}
+        if found or self._timers.late(owned.values()) or not any(own.recomputing for own in owned.values()):
+            await self._recompute.settle()
         await self._entries.step(found, book)
         await self._timers.step(owned.values(), book)
         await self._recompute.step(owned.values(), book, busy=bool(lines))
@@ -155,6 +159,7 @@ class Engine:
     async def rebalance(self) -> None:
         """Look who else is there, and take or give back partitions. Only between two batches."""
         await self._entries.settle()
+        await self._recompute.settle()
         await self.leases.balance()
 
     def _patience(self) -> int:

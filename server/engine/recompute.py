@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import structlog
 
 from rules.change import change_of
-from rules.contact import Contact, Event
+from rules.contact import Contact, Event, Millis
 from rules.decide import bring_up_to_date, needs_past
+from rules.renewal import GLANCE, Renewal
 from rules.rulebook import Rulebook
 from server.engine.batch import Batch, Before
 from server.engine.commits import Commits
@@ -27,6 +29,7 @@ from server.ports import Clock
 from server.store import keys
 from server.store.codec import SealError
 from server.store.contacts import Slice
+from server.store.faults import REDIS_FAULTS
 from server.store.partition import Partitions
 
 __all__ = ["Recompute"]
@@ -47,6 +50,38 @@ class _Ahead(NamedTuple):
     task: asyncio.Task[Slice]
 
 
+class _Quick:
+    """Says quickly who is under the new rulebook already, or by saying so. `living` counts who is no tombstone."""
+
+    def __init__(self, own: Owned, formers: Formers, book: Rulebook, now: Millis) -> None:
+        self._base = own.base
+        self._formers = formers
+        self._book = book
+        self._now = now
+        self._renewals: dict[int, Renewal] = {}
+        self.living = 0
+        self.worth = True  # a glance: where there is but one former version, all is said by it or nothing
+
+    def stays(self, contact: Contact) -> bool:
+        """Whether nothing is to be done about a contact, or about one of which this is a glance."""
+        if contact.moved_to:
+            return True
+        self.living += 1
+        if contact.version < self._base:
+            contact.version = self._base
+        version = contact.version
+        if version == self._book.version:
+            return True
+        renewal = self._renewals.get(version)
+        if renewal is None:
+            former = self._formers.of(contact)
+            if former is None:
+                return False
+            renewal = self._renewals[version] = Renewal(former, self._book, self._now)
+            self.worth = renewal.quick
+        return renewal.stays(contact)
+
+
 class Recompute:
     """One slice at a time, of one partition after the other."""
 
@@ -58,6 +93,7 @@ class Recompute:
         self._timezone = timezone
         self._pace = _FIRST / _IDLE  # contacts a second
         self._ahead: _Ahead | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     def begin(self, owned: Iterable[Owned], book: Rulebook) -> None:
         """Note which partitions a new rulebook has not reached."""
@@ -80,21 +116,35 @@ class Recompute:
         own = next((own for own in behind if own.recomputing), None)
         if own is None:
             return
-        begun = time.perf_counter()
-        enough = self._enough(busy)
+        first, enough = own.bucket == 0, self._enough(busy)
         some = await self._read(own, enough)
         written = own.writing is None or own.writing.done()  # else it may be read before that is written
         if not busy and some.next is not None and written:
             self._read_ahead(own, some.next, enough)
+        begun = time.perf_counter()
         batch = self._batch(own, book)
-        await self._work(own, batch, some.contacts, book)
-        self._progress(own, batch, some, book)
-        await self._commits.write([batch], keep=False)
-        if self._ahead is not None:  # what was written lies in other buckets
-            self._ahead = self._ahead._replace(commits=own.commits)
-        if some.contacts:
-            pace = len(some.contacts) / (time.perf_counter() - begun)
+        waiting = self._work(own, batch, some, book)
+        if some.sealed:
+            pace = len(some.sealed) / (time.perf_counter() - begun)
             self._pace += (pace - self._pace) / 4
+        if waiting:
+            past = await self._partitions.load_past([(own.partition, contact.id) for contact in waiting])
+            for contact in waiting:
+                self._bring(own, batch, contact, book, self._formers.of(contact), past[contact.id])
+        self._progress(own, batch, some, book)
+        await self.settle()
+        if not batch.empty:
+            self._writing = self._commits.send([batch], keep=False)
+        if first:  # it is told at once that it has begun
+            await self.settle()
+        if self._ahead is not None:  # what is written lies in other buckets
+            self._ahead = self._ahead._replace(commits=own.commits)
+
+    async def settle(self) -> None:
+        """Wait until all is written: until then contacts that were are not to be read."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
 
     async def _end(self, owned: Iterable[Owned], book: Rulebook) -> None:
         """Write down that the contacts of these partitions are right as they are."""
@@ -104,7 +154,9 @@ class Recompute:
         await self._commits.write(batches)
 
     async def end(self) -> None:
-        """Give up what is under way."""
+        """Give up what is being read."""
+        with suppress(*REDIS_FAULTS):
+            await self.settle()
         if self._ahead is not None:
             self._ahead.task.cancel()
             await asyncio.wait({self._ahead.task})
@@ -128,28 +180,41 @@ class Recompute:
         task = asyncio.create_task(self._partitions.contacts.slice(own.partition, bucket, enough))
         self._ahead = _Ahead(own, bucket, own.commits, task)
 
-    async def _work(
-        self, own: Owned, batch: Batch, found: Sequence[tuple[str, Contact | SealError]], book: Rulebook
-    ) -> None:
+    def _work(self, own: Owned, batch: Batch, some: Slice, book: Rulebook) -> list[Contact]:
+        """Bring the contacts of a slice under the rulebook; those of which stored events are needed are left over."""
         waiting: list[Contact] = []
-        for contact_id, stored in found:
-            contact = own.contacts.get(contact_id, stored)
+        contacts = self._partitions.contacts
+        quick = _Quick(own, self._formers, book, self._clock.now())
+        for contact_id, sealed in some.sealed:
+            contact: Contact | SealError | None = own.contacts.get(contact_id)
+            if contact is not None:
+                looked = False
+            elif quick.worth:
+                contact, looked = contacts.look(sealed, GLANCE, quick.stays), True
+            else:
+                contact, looked = contacts.open(sealed), False
             if isinstance(contact, SealError):
                 own.left += 1
-                continue
-            contact.version = max(contact.version, own.base)
-            if contact.version == book.version or contact.moved_to:
-                continue
-            if contact.chunks and needs_past(contact, book, None, self._formers.of(contact)):
-                waiting.append(contact)
-            else:
-                self._bring(own, batch, contact, book, ())
-        if waiting:
-            past = await self._partitions.load_past([(own.partition, contact.id) for contact in waiting])
-            for contact in waiting:
-                self._bring(own, batch, contact, book, past[contact.id])
+            elif contact is not None and (looked or not quick.stays(contact)):
+                if contact.version < own.base:
+                    contact.version = own.base
+                former = self._formers.of(contact)
+                if contact.chunks and needs_past(contact, book, None, former):
+                    waiting.append(contact)
+                else:
+                    self._bring(own, batch, contact, book, former, ())
+        own.done += quick.living
+        return waiting
 
-    def _bring(self, own: Owned, batch: Batch, contact: Contact, book: Rulebook, past: Sequence[Event]) -> None:
+    def _bring(
+        self,
+        own: Owned,
+        batch: Batch,
+        contact: Contact,
+        book: Rulebook,
+        former: Rulebook | None,
+        past: Sequence[Event],
+    ) -> None:
         """One contact that meets an error of ours does not stop the others: it stays as it was."""
         before = Before.of(contact)
         try:
@@ -160,7 +225,7 @@ class Recompute:
                 self._clock.now(),
                 entry_id=f"version {book.version}",
                 timezone=self._timezone,
-                former=self._formers.of(contact),
+                former=former,
             )
         except Exception as error:
             _log.error("contact left as it was", contact=contact.id, error=type(error).__name__)
@@ -168,11 +233,11 @@ class Recompute:
             own.left += 1
             return
         if decision.changed:
-            batch.take(contact, decision, before)
+            bounded = former is not None and not change_of(former, book).points
+            batch.take(contact, decision, before, bounded=bounded)
 
     def _progress(self, own: Owned, batch: Batch, some: Slice, book: Rulebook) -> None:
         own.bucket = some.next
-        own.done += sum(not isinstance(contact, SealError) and not contact.moved_to for _, contact in some.contacts)
         if own.bucket is None and not own.left:
             own.base = book.version
         now = time.monotonic()

@@ -37,10 +37,14 @@ class Timers:
         self._clock = clock
         self._timezone = timezone
 
+    def late(self, owned: Iterable[Owned]) -> list[Owned]:
+        """The partitions in which somebody's moment has come."""
+        now = self._clock.now()
+        return [own for own in owned if own.next_timer is not None and own.next_timer <= now]
+
     async def step(self, owned: Iterable[Owned], book: Rulebook) -> None:
         """Work on what is due, at most a slice."""
-        now = self._clock.now()
-        late = [own for own in owned if own.next_timer is not None and own.next_timer <= now]
+        now, late = self._clock.now(), self.late(owned)
         if not late:
             return
         late.sort(key=lambda own: own.next_timer or 0)

@@ -91,7 +91,8 @@ async def work(task: Work, tell: Callable[[Answer], None]) -> Tally:
             while bucket is not None:
                 with redis_needed():
                     some, bucket = await partitions.contacts.slice(partition, bucket, _PAGE)
-                    found = [contact for _, contact in some if isinstance(contact, SealError) or not contact.moved_to]
+                    opened = [partitions.contacts.open(sealed) for _, sealed in some]
+                    found = [contact for contact in opened if isinstance(contact, SealError) or not contact.moved_to]
                     await _page(partitions, partition, found, backtest)
                 tell(Advanced(len(found)))
     finally:

@@ -85,6 +85,10 @@ class Sealer:
         """Whether what was packed with a dictionary can be read."""
         return number in self._unpack
 
+    def known(self, blob: bytes) -> bool:
+        """Whether the dictionary of a record is known, if it has one."""
+        return blob[0] not in (_PACKED, _PACKED_SEALED) or blob[1] in self._unpack
+
     def learn(self, number: int, dictionary: bytes) -> None:
         """Read what was packed with a dictionary (by its id, 1–255), and pack with the one of the highest id."""
         data = zstandard.ZstdCompressionDict(dictionary)
@@ -130,11 +134,15 @@ class Sealer:
 
     def decode(self, kind: str, blob: bytes, type: type[T] | Any) -> T:  # noqa: A002 - msgspec's own word
         """The value of sealed bytes; raises `SealError` where they cannot be opened or do not fit the type."""
+        return self.read(kind, self.open(kind, blob), type)  # type: ignore[no-any-return]
+
+    def read(self, kind: str, plain: bytes, type: type[T] | Any) -> T:  # noqa: A002
+        """The value of bytes that were `open`ed; raises `SealError` where they do not fit the type."""
         decoder = self._decoders.get(type)
         if decoder is None:
             decoder = self._decoders[type] = msgspec.msgpack.Decoder(type)
         try:
-            return decoder.decode(self.open(kind, blob))  # type: ignore[no-any-return]
+            return decoder.decode(plain)  # type: ignore[no-any-return]
         except msgspec.MsgspecError:
             raise SealError(f"a record of kind {kind} has an unknown shape") from None
 

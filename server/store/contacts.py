@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rules.contact import Contact, Event
 from server.store import keys
@@ -33,9 +33,13 @@ class Page(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """The contacts of some buckets, tombstones included, and the bucket to go on with (None: these were the last)."""
+    """The contacts of some buckets, tombstones included, and the bucket to go on with (None: these were the last).
 
-    contacts: list[tuple[str, Contact | SealError]]
+    They are still sealed: to open one after the other, and let go of it, keeps them in the processor's own memory, and
+    is three times as fast as to open them all.
+    """
+
+    sealed: list[tuple[str, bytes]]
     next: int | None
 
 
@@ -44,6 +48,7 @@ class Contacts:
 
     def __init__(self, redis: Redis, seal: Sealer, partitions: int) -> None:
         self._redis = redis
+        self._seal = seal
         self._dictionaries = Dictionaries(redis, seal)
         self._partitions = partitions
 
@@ -86,10 +91,28 @@ class Contacts:
                 self._redis, [([keys.contacts_start(partition)], [bucket, keys.BUCKETS, enough])]
             )
             [following, *buckets] = answers[0]
-            ids = [contact_id.decode() for pairs in buckets for contact_id in pairs[::2]]
-            blobs = [blob for pairs in buckets for blob in pairs[1::2]]
-            contacts = await self._dictionaries.decode_all("contact", blobs, Contact)
-        return Slice(list(zip(ids, contacts, strict=True)), following if following < keys.BUCKETS else None)
+            sealed = [(pairs[at].decode(), pairs[at + 1]) for pairs in buckets for at in range(0, len(pairs), 2)]
+            await self._dictionaries.prepare([blob for _, blob in sealed])
+        return Slice(sealed, following if following < keys.BUCKETS else None)
+
+    def open(self, sealed: bytes) -> Contact | SealError:
+        """A contact of a slice; the error where it cannot be opened."""
+        try:
+            contact: Contact = self._seal.decode("contact", sealed, Contact)
+        except SealError as error:
+            return error
+        return contact
+
+    def look(self, sealed: bytes, shape: Any, stays: Callable[[Any], bool]) -> Contact | SealError | None:
+        """A contact of a slice, unless it stays as it is: that is asked with a part of it, of the type `shape`."""
+        try:
+            plain = self._seal.open("contact", sealed)
+            if stays(self._seal.read("contact", plain, shape)):
+                return None
+            contact: Contact = self._seal.read("contact", plain, Contact)
+        except SealError as error:
+            return error
+        return contact
 
     async def past(self, contact: Contact) -> list[Event]:
         """The events of a contact's stored chunks, in order of arrival."""
@@ -121,7 +144,7 @@ class Contacts:
         ids: list[str] = []
         while partition < self._partitions and len(ids) <= limit:
             some = await self.slice(partition, bucket, limit + 1 - len(ids))
-            found = [(keys.bucket_of(contact_id, self._partitions), contact_id) for contact_id in _living(some)]
+            found = [(keys.bucket_of(contact_id, self._partitions), contact_id) for contact_id in self._living(some)]
             ids += [contact_id for place, contact_id in sorted(found) if (place, contact_id) > (bucket, last)]
             partition, bucket, last = (partition + 1, 0, "") if some.next is None else (partition, some.next, "")
         if len(ids) <= limit:
@@ -130,16 +153,14 @@ class Contacts:
         place = self._partition(ids[-1]), keys.bucket_of(ids[-1], self._partitions)
         return Page(ids, f"{place[0]}:{place[1]}:{ids[-1]}")
 
+    def _living(self, some: Slice) -> list[str]:
+        opened = ((contact_id, self.open(sealed)) for contact_id, sealed in some.sealed)
+        return [
+            contact_id for contact_id, contact in opened if not isinstance(contact, SealError) and not contact.moved_to
+        ]
+
     def _partition(self, contact_id: str) -> int:
         return keys.partition_of(contact_id, self._partitions)
-
-
-def _living(some: Slice) -> list[str]:
-    return [
-        contact_id
-        for contact_id, contact in some.contacts
-        if not isinstance(contact, SealError) and not contact.moved_to
-    ]
 
 
 def _position(cursor: str | None) -> tuple[int, int, str]:

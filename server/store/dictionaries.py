@@ -10,7 +10,7 @@ import asyncio
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -53,6 +53,11 @@ class Dictionaries:
         if missing:
             for number, sealed in zip(missing, await self._redis.hmget(keys.dictionaries(), missing), strict=True):
                 self._seal.learn(number, self._seal.decode("dictionary", sealed, bytes))
+
+    async def prepare(self, blobs: Iterable[bytes]) -> None:
+        """Know all dictionaries that records are packed with."""
+        if not all(map(self._seal.known, blobs)):
+            await self.load()
 
     async def decode_all(self, kind: str, blobs: Sequence[bytes | None], type: Any) -> list[Any]:  # noqa: A002
         """The values of sealed records; a `SealError` in the place of one that cannot be opened, None for None."""
