@@ -262,7 +262,7 @@ async def test_a_request_is_acknowledged_while_slack_itself_hangs(
     slack.fails("response_url", Fault("busy", 1))
     user = slack.user("U1")
     answer = await user.says("/relance whoami")
-    assert answer.seconds < 1
+    assert answer.seconds < 2, "it waited for the hanging call"
     await user.hears("I do not know you yet", within=8)
 
 

@@ -358,15 +358,14 @@ async def test_progress_goes_up_to_all_contacts_and_the_loop_stays_free(store: S
             await asyncio.sleep(0.01)
             ticks += 1
 
-    ticking, start = asyncio.create_task(tick()), time.monotonic()
+    ticking = asyncio.create_task(tick())
     await previews(store, clock).run(SYSTEM, DRAFT, progress=seen.append)
-    took = time.monotonic() - start
     ticking.cancel()
     assert seen[0] == Progress(0, 300)
     assert seen[-1] == Progress(300, 300)
     assert [one.done for one in seen] == sorted(one.done for one in seen)
     assert len(seen) > 2
-    assert ticks > took / 0.01 / 5
+    assert ticks > len(seen)
 
 
 def children() -> set[int]:
