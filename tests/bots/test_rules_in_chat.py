@@ -470,7 +470,6 @@ async def test_hostile_rules_are_refused_in_chat_with_the_reason_and_disturb_nob
         assert "line 1, column" in shown
 
 
-
 async def test_a_whole_file_is_taken_in_slack_and_mended_where_it_is_wrong(
     desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
 ) -> None:
