@@ -22,6 +22,7 @@ __all__ = [
     "Membership",
     "Millis",
     "Reason",
+    "Run",
     "TimedIndex",
     "Value",
 ]
@@ -101,6 +102,12 @@ class Alert(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     until: Millis = 0  # snoozed until
     outcome: str = ""  # won, lost, junk; or why it was dismissed
     version: int = 0  # of the rulebook that raised it
+    kind: Literal["alert", "task"] = "alert"  # a task is a to-do: each is one of its own, and none is repeated
+    claimed: Millis = 0  # when it was first claimed
+    escalates: Millis = 0  # unclaimed at this moment, team `otherwise` is told too; 0: not, or no more
+    otherwise: str = ""
+    also: list[str] = msgspec.field(default_factory=list)  # teams that were told later
+    due: Millis = 0  # of a task: when it is to be done
 
 
 class TimedIndex(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -116,6 +123,26 @@ class TimedIndex(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     last: Millis | None = None
     times: list[Millis] = msgspec.field(default_factory=list)
     values: list[Value] = msgspec.field(default_factory=list)
+
+
+class Run(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """A contact's way through a scenario, under a key; it is kept for as long as it waits somewhere.
+
+    `place` is the path of the step at which it waits, in the text of rulebook `version`: places in blocks, outermost
+    first; within an `if` or a `split` the number of the branch, then the place in it. `since` is when it came there,
+    `due` when it goes on without an event (None: only an event, or what changes with one, moves it on).
+    """
+
+    id: str  # unique for the contact, and told by what started it: the same entry gives the same id
+    scenario: str
+    key: str = ""  # `rules.history.token` of the key's value; "" where the scenario has no key
+    entry: Event  # what started it; for list, segment, consent and dated entries only name and time
+    started: Millis
+    version: int
+    place: tuple[int, ...] = ()
+    since: Millis = 0
+    due: Millis | None = None
+    arrived: bool | None = None  # of the last `wait for`
 
 
 class Contact(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -153,6 +180,9 @@ class Contact(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     holds: list[str] = msgspec.field(default_factory=list)  # `while` scores that are true now
     static: int = 0  # tenths of the score that do not age: whole hits, `while` scores, adjustments
     former: dict[str, list[tuple[Millis, Value]]] = msgspec.field(default_factory=dict)  # see `rules.attribute`
+    runs: list[Run] = msgspec.field(default_factory=list)  # in the order of their start
+    ran: dict[str, Millis] = msgspec.field(default_factory=dict)  # "scenario\0key" → start of the last run
+    occurred: dict[str, str] = msgspec.field(default_factory=dict)  # dated, yearly, broadcast rule → last occurrence
 
     @property
     def score(self) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from rules.contact import Alert, Contact, Event
+from rules.contact import Alert, Contact, Event, Millis
 
-__all__ = ["Decision", "Mishap"]
+__all__ = ["Decision", "Mishap", "Outgoing", "RunStep"]
 
 
 class Mishap(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +21,38 @@ class Mishap(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     symbol: str = ""
     statement: str = "score"
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is to be handed to a channel; consent, caps and the like are asked at that moment, not here.
+
+    `purpose` is the step's, else its rule's; "" where there is none. `due` is when it was due, which a late timer does
+    not change; `valid_until` 0: always. `entry` and `event` are what its template may speak of.
+    """
+
+    channel: str
+    message: str
+    purpose: str = ""
+    statement: Literal["scenario", "trigger"] = "trigger"
+    rule: str = ""
+    run: str = ""  # id of the run
+    step: str = ""  # its label, else its line
+    due: Millis = 0
+    valid_until: Millis = 0
+    entry: Event | None = None
+    event: Event | None = None
+
+
+class RunStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a run: `what` is "started", "waits" (at `place`), "finished", or "stopped" for a `reason`:
+    "event", "condition", "restart", "step", "scenario", "consent withdrawn", "step removed", "scenario removed"."""
+
+    run: str
+    scenario: str
+    what: Literal["started", "waits", "finished", "stopped"]
+    place: tuple[int, ...] = ()
+    due: Millis | None = None
+    reason: str = ""
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -52,3 +86,5 @@ class Decision(msgspec.Struct, kw_only=True):
     refused: list[str] = msgspec.field(default_factory=list)
     loops: list[str] = msgspec.field(default_factory=list)  # rules at which a chain of consequences was stopped
     fired: list[str] = msgspec.field(default_factory=list)
+    sends: list[Outgoing] = msgspec.field(default_factory=list)  # in the order in which they are to be handed over
+    runs: list[RunStep] = msgspec.field(default_factory=list)

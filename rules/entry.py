@@ -12,12 +12,15 @@ __all__ = [
     "Absorbed",
     "AlertActed",
     "AttributesSet",
+    "Broadcast",
     "ConsentRecorded",
     "Entry",
     "EventReceived",
     "Joined",
     "ListChanged",
+    "NoteAdded",
     "PointsAdded",
+    "TaskAdded",
 ]
 
 
@@ -110,6 +113,47 @@ class Absorbed(msgspec.Struct, array_like=True, gc=False, tag="absorbed", frozen
     past: list[Event] = msgspec.field(default_factory=list)
 
 
+class TaskAdded(msgspec.Struct, array_like=True, gc=False, tag="task", frozen=True, kw_only=True):
+    """Somebody puts a to-do about the contact on a team's list, or, with `owner`, on a person's own."""
+
+    time: Millis
+    text: str
+    team: str = ""
+    by: str = ""
+    owner: str = ""
+    owner_name: str = ""
+    due: Millis = 0
+
+
+class NoteAdded(msgspec.Struct, array_like=True, gc=False, tag="note", frozen=True, kw_only=True):
+    """Somebody writes down something about the contact: an event `Note Added` of its history, and of no rule's."""
+
+    time: Millis
+    text: str
+    by: str = ""
+    by_name: str = ""
+
+
+class Broadcast(msgspec.Struct, array_like=True, gc=False, tag="broadcast", frozen=True, kw_only=True):
+    """An event about no contact, or a feed's new entry (`feed` is its URL): one lies in every partition's log, with
+    no contact, under one `id`."""
+
+    time: Millis
+    id: str
+    event: Event
+    feed: str = ""
+
+
 Entry: TypeAlias = (
-    EventReceived | AttributesSet | ConsentRecorded | ListChanged | PointsAdded | AlertActed | Joined | Absorbed
+    EventReceived
+    | AttributesSet
+    | ConsentRecorded
+    | ListChanged
+    | PointsAdded
+    | AlertActed
+    | Joined
+    | Absorbed
+    | TaskAdded
+    | NoteAdded
+    | Broadcast
 )

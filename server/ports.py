@@ -10,9 +10,10 @@ from rules.contact import Millis
 
 if TYPE_CHECKING:
     from server.model.card import Card
+    from server.model.outgoing import Outbound
 
 __all__ = ["Bell", "CardChannel", "ChannelBusy", "ChannelDown", "ChannelError", "ChannelRefused", "ChannelUnsure"]
-__all__ += ["Clock", "SystemClock"]
+__all__ += ["Clock", "MessageChannel", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -43,7 +44,14 @@ class ChannelError(Exception):
 
 
 class ChannelRefused(ChannelError):
-    """The channel will never take this (no such channel, the bot was removed): do not try again."""
+    """The channel will never take this (no such channel, the bot was removed): do not try again.
+
+    `suppress`: the address itself is dead, and no further message goes there.
+    """
+
+    def __init__(self, reason: str, *, suppress: bool = False) -> None:
+        super().__init__(reason)
+        self.suppress = suppress
 
 
 class ChannelBusy(ChannelError):
@@ -75,3 +83,19 @@ class CardChannel(Protocol):
 
     async def find(self, address: str, alert: str) -> str | None:
         """Look for a card that may have been posted; None where there is none or the platform cannot look."""
+
+
+class MessageChannel(Protocol):
+    """Hands messages to contacts: e-mail, SMS, push, webhook, the site's inbox, a print file."""
+
+    channel: str
+
+    def address(self, outbound: Outbound) -> str:
+        """Where the contact is reached, from `outbound.contact`; "" where it has no address, or none that is valid."""
+
+    async def send(self, outbound: Outbound) -> str:
+        """Hand one message over; return the channel's reference to it.
+
+        Raises `ChannelRefused` (never try again; with `suppress` set where the address is dead), `ChannelBusy`,
+        `ChannelDown` (nothing was sent: try again), `ChannelUnsure` (it may have been sent: do not try again).
+        """

@@ -26,6 +26,9 @@ __all__ = [
     "contacts_start",
     "cursor",
     "data_keys",
+    "deliveries",
+    "deliveries_of",
+    "delivery",
     "dictionaries",
     "draft_revisions",
     "drafts",
@@ -42,6 +45,8 @@ __all__ = [
     "link_code",
     "list_index",
     "log",
+    "messages_due",
+    "messages_sending",
     "meta",
     "moved",
     "notices",
@@ -57,16 +62,20 @@ __all__ = [
     "rulebook_current",
     "segment",
     "sending",
+    "sent_to",
     "sources",
     "stats",
     "submission",
     "submission_shown",
     "submissions_waiting",
+    "suppressed",
+    "sweeps",
     "terminal",
     "timers",
     "transfers",
     "undeclared",
     "undelivered",
+    "waiting_runs",
     "write_keys",
 ]
 
@@ -364,6 +373,51 @@ def alert(partition: int, alert_id: str) -> str:
 def alerts(partition: int, status: str) -> str:
     """Sorted set: alert id → when it was raised."""
     return _in(partition, "alerts:" + status)
+
+
+def messages_due(partition: int) -> str:
+    """Sorted set, the outbox of messages: delivery id → the moment at which it is to be looked at."""
+    return _in(partition, "messages:due")
+
+
+def messages_sending(partition: int) -> str:
+    """Sorted set: delivery id that a courier has taken → until when it is the courier's alone."""
+    return _in(partition, "messages:sending")
+
+
+def delivery(partition: int, delivery_id: str) -> str:
+    """A sealed message delivery."""
+    return _in(partition, "delivery:" + delivery_id)
+
+
+def deliveries(partition: int, state: str) -> str:
+    """Sorted set: delivery id → when it came into this state; those that are over are capped."""
+    return _in(partition, "deliveries:" + state)
+
+
+def deliveries_of(partition: int, contact_id: str) -> str:
+    """Sorted set: delivery id of a contact → when it was made; capped."""
+    return _in(partition, "deliveries-of:" + contact_id)
+
+
+def sent_to(partition: int, contact_id: str) -> str:
+    """Hash: channel → moments at which messages went out, for the limits."""
+    return _in(partition, "sent-to:" + contact_id)
+
+
+def suppressed(digest: str) -> str:
+    """Why no message goes to an address, sealed; `digest` is the keyed hash of channel and address."""
+    return f"{PREFIX}suppressed:{digest}"
+
+
+def sweeps(partition: int) -> str:
+    """Hash: occurrence id → sealed occurrence and the bucket it has come to; or, where it is through, when it was."""
+    return _in(partition, "sweeps")
+
+
+def waiting_runs(partition: int) -> str:
+    """Hash: `<scenario> <place>` → how many runs wait there."""
+    return _in(partition, "runs")
 
 
 def card(partition: int, alert_id: str) -> str:
