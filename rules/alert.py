@@ -108,6 +108,8 @@ def act(contact: Contact, entry: AlertActed) -> Decision:
             return Decision(changed=False, ignored="duplicate")
         case "release" if not alert.owner:
             return Decision(changed=False, ignored="stale")
+        case "snooze" | "done" | "dismiss" if alert.owner not in ("", entry.by) and not entry.override:
+            return Decision(changed=False, ignored="lost claim")
     _apply(alert, entry)
     if alert.status == "snoozed":
         contact.changes_at = min(alert.until, contact.changes_at or alert.until)
@@ -117,6 +119,9 @@ def act(contact: Contact, entry: AlertActed) -> Decision:
 
 
 def _apply(alert: Alert, entry: AlertActed) -> None:
+    if not alert.owner and entry.act != "release":  # who puts it off, finishes or dismisses it takes it on by that
+        alert.owner, alert.owner_name = entry.by, entry.by_name
+        alert.claimed = alert.claimed or entry.time
     match entry.act:
         case "claim":
             alert.status, alert.owner, alert.owner_name, alert.until = "claimed", entry.by, entry.by_name, 0

@@ -85,7 +85,11 @@ class PointsAdded(msgspec.Struct, array_like=True, gc=False, tag="points", froze
 
 
 class AlertActed(msgspec.Struct, array_like=True, gc=False, tag="alert", frozen=True, kw_only=True):
-    """Somebody claims, releases, snoozes, finishes or dismisses an alert. The first claim in the log wins."""
+    """Somebody claims, releases, snoozes, finishes or dismisses an alert. The first claim in the log wins.
+
+    Who snoozes, finishes or dismisses an alert that nobody has takes it on by that; on another's it has no effect,
+    unless it may `override`.
+    """
 
     time: Millis
     alert: str
@@ -94,6 +98,7 @@ class AlertActed(msgspec.Struct, array_like=True, gc=False, tag="alert", frozen=
     by_name: str = ""
     until: Millis = 0
     outcome: str = ""
+    override: bool = False
 
 
 class Joined(msgspec.Struct, array_like=True, gc=False, tag="joined", frozen=True, kw_only=True):

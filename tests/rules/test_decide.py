@@ -275,13 +275,27 @@ def test_a_closed_alert_counts_repeats_for_a_day_and_then_a_new_one_is_raised() 
     assert (fresh.count, fresh.status, fresh.id != first.id) == (1, "open", True)
 
 
-def test_a_snoozed_alert_wakes_by_itself() -> None:
+def test_a_snoozed_alert_wakes_by_itself_and_is_with_who_put_it_off() -> None:
     story = Story(REPEATS)
     first = story.happens("Order Completed", amount=5).alerts[0]
     _act(story, first.id, "snooze", until=story.now + 3 * HOUR)
+    assert (first.status, first.owner, first.claimed) == ("snoozed", "u1", story.now)
     assert story.waits(3 * HOUR - 1) == []
     (decision,) = story.waits(1)
-    assert [(alert.id, alert.status) for alert in decision.alerts] == [(first.id, "open")]
+    assert [(alert.id, alert.status, alert.owner) for alert in decision.alerts] == [(first.id, "claimed", "u1")]
+
+
+def test_who_finishes_or_dismisses_an_alert_takes_it_on_and_another_may_not_unless_they_may_override() -> None:
+    for act in ("done", "dismiss"):
+        story = Story(REPEATS)
+        first = story.happens("Order Completed", amount=5).alerts[0]
+        _act(story, first.id, "claim", by="u2")
+        assert _act(story, first.id, act).ignored == "lost claim"
+        assert (first.status, first.owner) == ("claimed", "u2")
+        _act(story, first.id, act, outcome="junk", override=True)
+        assert (first.status, first.owner, first.outcome) == (
+            {"done": "done", "dismiss": "dismissed"}[act], "u2", "junk",
+        )  # fmt: skip
 
 
 def test_a_trigger_fires_at_most_so_often() -> None:
