@@ -20,6 +20,7 @@ __all__ = [
     "ListChanged",
     "NoteAdded",
     "PointsAdded",
+    "ScenarioResumed",
     "TaskAdded",
 ]
 
@@ -149,6 +150,15 @@ class Broadcast(msgspec.Struct, array_like=True, gc=False, tag="broadcast", froz
     feed: str = ""
 
 
+class ScenarioResumed(msgspec.Struct, array_like=True, gc=False, tag="resumed", frozen=True, kw_only=True):
+    """A scenario's pause is over: one lies in every partition's log, with no contact, so that runs that came due
+    meanwhile go on."""
+
+    time: Millis
+    id: str
+    scenario: str
+
+
 Entry: TypeAlias = (
     EventReceived
     | AttributesSet
@@ -161,4 +171,5 @@ Entry: TypeAlias = (
     | TaskAdded
     | NoteAdded
     | Broadcast
+    | ScenarioResumed
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b32encode
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from rules.contact import Contact, Event, Millis
 
-__all__ = ["MessageDelivery", "MessageState", "Outbound", "Rendered"]
+__all__ = ["MessageDelivery", "MessageState", "Outbound", "Rendered", "delivery_id", "partition_of_delivery"]
 
 MessageState: TypeAlias = Literal["waiting", "sending", "sent", "delivered", "refused", "failed", "unknown", "dropped"]
 
@@ -75,3 +77,15 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     rendered: Rendered
     tracked: bool = False
     unsubscribe: str = ""
+
+
+def delivery_id(partition: int, *cause: str | int) -> str:
+    """The id of a delivery: its partition, and a digest of all that tells it from others. The same cause, the same id."""
+    digest = hashlib.sha256("\0".join(map(str, cause)).encode()).digest()
+    return f"{partition}-{b32encode(digest[:10]).decode().lower()}"
+
+
+def partition_of_delivery(delivery: str) -> int | None:
+    """The partition in which a delivery is kept; None for what is no id of a delivery."""
+    partition, dash, digest = delivery.partition("-")
+    return int(partition) if dash and digest.isalnum() and partition.isascii() and partition.isdigit() else None
