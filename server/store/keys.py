@@ -21,6 +21,9 @@ __all__ = [
     "bucket",
     "bucket_of",
     "card",
+    "clicked",
+    "clicks",
+    "clicks_due",
     "consents",
     "contacts",
     "contacts_start",
@@ -63,6 +66,7 @@ __all__ = [
     "segment",
     "sending",
     "sent_to",
+    "soft_bounces",
     "sources",
     "stats",
     "submission",
@@ -75,6 +79,8 @@ __all__ = [
     "transfers",
     "undeclared",
     "undelivered",
+    "unread",
+    "visitor_token",
     "waiting_runs",
     "write_keys",
 ]
@@ -405,9 +411,39 @@ def sent_to(partition: int, contact_id: str) -> str:
     return _in(partition, "sent-to:" + contact_id)
 
 
-def suppressed(digest: str) -> str:
-    """Why no message goes to an address, sealed; `digest` is the keyed hash of channel and address."""
-    return f"{PREFIX}suppressed:{digest}"
+def suppressed() -> str:
+    """Hash: keyed hash of channel and address → why no message goes there, sealed."""
+    return PREFIX + "suppressed"
+
+
+def soft_bounces(digest: str) -> str:
+    """Set: digests of messages that came back for now since one arrived; `digest` of the address as in `suppressed`."""
+    return f"{PREFIX}soft-bounces:{digest}"
+
+
+def visitor_token(digest: str) -> str:
+    """Whose browser took a visitor token, as a keyed hash, for as long as the token lives."""
+    return f"{PREFIX}visitor:{digest}"
+
+
+def unread(partition: int) -> str:
+    """Sorted set: `<contact>:<delivery>:<message>` of a mail whose opening would be seen → when it counts as ignored."""
+    return _in(partition, "unread")
+
+
+def clicks_due(partition: int) -> str:
+    """Sorted set: `<delivery>:<link>` of a click → when it counts, unless a program turns out to be clicking."""
+    return _in(partition, "clicks:due")
+
+
+def clicks(partition: int) -> str:
+    """Hash: member of `clicks_due` → contact id, a line break, the sealed entry."""
+    return _in(partition, "clicks")
+
+
+def clicked(partition: int, delivery_id: str) -> str:
+    """Hash: link of a delivery → when it was followed, for a short while; `*` where a program follows them all."""
+    return _in(partition, "clicked:" + delivery_id)
 
 
 def sweeps(partition: int) -> str:
