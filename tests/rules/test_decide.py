@@ -279,6 +279,7 @@ def test_a_snoozed_alert_wakes_by_itself_and_is_with_who_put_it_off() -> None:
     story = Story(REPEATS)
     first = story.happens("Order Completed", amount=5).alerts[0]
     _act(story, first.id, "snooze", until=story.now + 3 * HOUR)
+    first = story.contact.alerts["buy/sales"]
     assert (first.status, first.owner, first.claimed) == ("snoozed", "u1", story.now)
     assert story.waits(3 * HOUR - 1) == []
     (decision,) = story.waits(1)
@@ -291,8 +292,10 @@ def test_who_finishes_or_dismisses_an_alert_takes_it_on_and_another_may_not_unle
         first = story.happens("Order Completed", amount=5).alerts[0]
         _act(story, first.id, "claim", by="u2")
         assert _act(story, first.id, act).ignored == "lost claim"
+        first = story.contact.alerts["buy/sales"]
         assert (first.status, first.owner) == ("claimed", "u2")
         _act(story, first.id, act, outcome="junk", override=True)
+        first = story.contact.alerts["buy/sales"]
         assert (first.status, first.owner, first.outcome) == (
             {"done": "done", "dismiss": "dismissed"}[act], "u2", "junk",
         )  # fmt: skip
