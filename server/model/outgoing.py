@@ -80,7 +80,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delivery_id(partition: int, *cause: str | int) -> str:
-    """The id of a delivery: its partition, and a digest of all that tells it from others. The same cause, the same id."""
+    """The id of a delivery: its partition and a digest of its cause, so that the same cause gives the same id."""
     digest = hashlib.sha256("\0".join(map(str, cause)).encode()).digest()
     return f"{partition}-{b32encode(digest[:10]).decode().lower()}"
 

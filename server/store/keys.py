@@ -39,6 +39,8 @@ __all__ = [
     "due",
     "engines",
     "failed",
+    "feeds",
+    "feeds_poller",
     "history",
     "identity",
     "inbox",
@@ -83,6 +85,7 @@ __all__ = [
     "visitor_token",
     "waiting_runs",
     "write_keys",
+    "zones",
 ]
 
 PREFIX = "relance:"
@@ -264,6 +267,16 @@ def api_keys() -> str:
 def bots() -> str:
     """How the bots of the servers are, for other processes; forgotten after some seconds."""
     return PREFIX + "bots"
+
+
+def feeds() -> str:
+    """Hash: keyed hash of a feed's URL → the sealed state of its polling."""
+    return PREFIX + "{feeds}:state"
+
+
+def feeds_poller() -> str:
+    """Who polls the feeds, for as long as that takes."""
+    return PREFIX + "{feeds}:poller"
 
 
 # --- a partition ------------------------------------------------------------------------------------------------
@@ -451,8 +464,14 @@ def sweeps(partition: int) -> str:
     return _in(partition, "sweeps")
 
 
+def zones(partition: int) -> str:
+    """Hash: time zone of contacts → how many have it; dated rules come about in each."""
+    return _in(partition, "zones")
+
+
 def waiting_runs(partition: int) -> str:
-    """Hash: `<scenario> <place>` → how many runs wait there."""
+    """Hash: `<scenario> <place>` → how many runs wait there (places with dots between); `<scenario> started`,
+    `finished`, `stopped` → how many did."""
     return _in(partition, "runs")
 
 
