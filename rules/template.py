@@ -17,7 +17,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from rules.moment import millis
 from rules.rulebook import Attribute
 
-__all__ = ["MASK", "Template", "TemplateUse", "compile_alert", "duration", "mask", "render"]
+__all__ = [
+    "MASK",
+    "Sandbox",
+    "Template",
+    "TemplateUse",
+    "compile_alert",
+    "duration",
+    "functions",
+    "mask",
+    "render",
+    "shown",
+]
 
 MASK = "•••"
 _FILTERS = frozenset({
@@ -56,7 +67,7 @@ class Template:
     broken: str = ""
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja2 without what can take long or much: no loop in a loop, no methods, no powers, no repeated texts."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
@@ -81,9 +92,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 @lru_cache(maxsize=1)
-def environment() -> _Sandbox:
+def environment() -> Sandbox:
     """The sandbox that alert texts are compiled in."""
-    sandbox = _Sandbox(autoescape=False, finalize=shown)
+    sandbox = Sandbox(autoescape=False, finalize=shown)
     sandbox.globals.clear()
     sandbox.filters = {name: function for name, function in sandbox.filters.items() if name in _FILTERS}
     return sandbox
@@ -211,7 +222,7 @@ def render(template: Template, facts: Mapping[str, Any], attributes: Mapping[str
             "source": event["source"],
             "properties": _Masked(event["properties"], hidden, others=True),
         }
-    names.update(_functions(facts, hidden, events))
+    names.update(functions(facts, hidden, events))
     return str(template.compiled.render(names)).strip()[:_LONGEST]
 
 
@@ -221,7 +232,8 @@ def _masked_value(hidden: Mapping[str, Attribute], name: str, value: Any) -> Any
     return mask(value) if personal and value is not None else value
 
 
-def _functions(facts: Mapping[str, Any], hidden: Mapping[str, Attribute], events: Any) -> dict[str, Callable[..., Any]]:
+def functions(facts: Mapping[str, Any], hidden: Mapping[str, Attribute], events: Any) -> dict[str, Callable[..., Any]]:
+    """The functions that a text may call, over these facts; `hidden` are the attributes whose values are masked."""
     history = facts["history"]
 
     def window(text: str | None) -> int | None:
