@@ -270,7 +270,7 @@ class Phrases:
                         yield share.line, f"{indent}{INDENT}{share.percent}% {share.name}"
                         yield from self._block(share.steps, indent + INDENT * 2)
                 case _:
-                    yield step.line, indent + self._step(step)
+                    yield step.line, indent + self.step(step)
 
     def _branch(self, branch: Branch, first: bool) -> str:
         label = f" @{branch.label}" if branch.label else ""
@@ -278,7 +278,8 @@ class Phrases:
             return self.word("else") + label
         return f"{self.word('if' if first else 'else if')} {branch.condition.text}{label}"
 
-    def _step(self, step: Step) -> str:
+    def step(self, step: Step) -> str:
+        """The line of a step that is no block."""
         match step:
             case Wait(duration=duration):
                 text = f"{self.word('wait')} {self._duration(duration)}"
