@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from rules.contact import Alert, AlertStatus
+from rules.moment import millis
+from server.api.bodies import described, read_json
 from server.api.wiring import Cursor, From, Limit, Who
+from server.services.alerts import Outcome
 from server.services.views import moment
 
 __all__ = ["AlertRoutes"]
 
 
 class _AlertView(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert. `owner` is the name of whoever has it."""
+    """An alert, or a task. `owner` is the name of whoever has it; `also` are teams that were told later, as nobody
+    took it on in time; `due` is when a task is to be done, `until` when a snoozed one comes back.
+    """
 
     id: str
     contact: str
@@ -27,6 +32,30 @@ class _AlertView(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None
     created: datetime
     count: int
+    kind: Literal["alert", "task"]
+    text: str
+    also: list[str]
+    due: datetime | None
+    until: datetime | None
+    outcome: str
+
+
+class _Snooze(msgspec.Struct, forbid_unknown_fields=True):
+    """Until when an alert is put off: a moment with its zone."""
+
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Done(msgspec.Struct, forbid_unknown_fields=True):
+    """What came of an alert; without an outcome it is just done."""
+
+    outcome: Outcome = ""
+
+
+class _Dismissal(msgspec.Struct, forbid_unknown_fields=True):
+    """Why an alert was none."""
+
+    reason: str
 
 
 class _AlertPage(msgspec.Struct, frozen=True):
@@ -67,6 +96,41 @@ class AlertRoutes(Controller):
         released = await services.alerts.release(actor, alert)
         return Response(_view(released), status_code=202 if released.owner else 200)
 
+    @post(
+        "/{alert:str}/snooze", status_code=200, summary="Put an alert off until a moment",
+        operation_class=described({"until": "2027-03-02T14:00:00Z"}),
+    )  # fmt: skip
+    async def snooze(
+        self, services: From, actor: Who, alert: FromPath[str], request: Request[Any, Any, Any]
+    ) -> Response[_AlertView]:
+        asked = await read_json(request, _Snooze)
+        return _acted(await services.alerts.snooze(actor, alert, millis(asked.until)), "snoozed")
+
+    @post(
+        "/{alert:str}/done", status_code=200, summary="Finish an alert, with what came of it",
+        operation_class=described({"outcome": "won"}),
+    )  # fmt: skip
+    async def done(
+        self, services: From, actor: Who, alert: FromPath[str], request: Request[Any, Any, Any]
+    ) -> Response[_AlertView]:
+        asked = await read_json(request, _Done)
+        return _acted(await services.alerts.done(actor, alert, asked.outcome), "done")
+
+    @post(
+        "/{alert:str}/dismiss", status_code=200, summary="Dismiss an alert, with the reason",
+        operation_class=described({"reason": "a competitor"}),
+    )  # fmt: skip
+    async def dismiss(
+        self, services: From, actor: Who, alert: FromPath[str], request: Request[Any, Any, Any]
+    ) -> Response[_AlertView]:
+        asked = await read_json(request, _Dismissal)
+        return _acted(await services.alerts.dismiss(actor, alert, asked.reason), "dismissed")
+
+
+def _acted(alert: Alert, status: AlertStatus) -> Response[_AlertView]:
+    """202 where the act is stored and has not taken effect yet."""
+    return Response(_view(alert), status_code=200 if alert.status == status else 202)
+
 
 def _view(alert: Alert) -> _AlertView:
     return _AlertView(
@@ -78,4 +142,10 @@ def _view(alert: Alert) -> _AlertView:
         owner=alert.owner_name or None,
         created=moment(alert.created),
         count=alert.count,
+        kind=alert.kind,
+        text=alert.text,
+        also=alert.also,
+        due=moment(alert.due) if alert.due else None,
+        until=moment(alert.until) if alert.status == "snoozed" else None,
+        outcome=alert.outcome,
     )

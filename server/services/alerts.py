@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from rules.contact import Alert, AlertStatus, Contact
+from rules.contact import Alert, AlertStatus, Contact, Millis
 from rules.entry import AlertActed
 from rules.rulebook import Rulebook
-from server.errors import Conflict, Forbidden, NotFound
+from server.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import Actor
 from server.model.card import Card, CardReason
 from server.ports import Clock
@@ -18,13 +18,21 @@ from server.services.rulebooks import Rulebooks
 from server.store.coalesce import Coalescer
 from server.store.store import Store
 
-__all__ = ["AlertPage", "Alerts", "Names"]
+__all__ = ["LIVE", "OUTCOMES", "OVER", "AlertPage", "Alerts", "Names", "Outcome"]
+
+Act: TypeAlias = Literal["claim", "release", "snooze", "done", "dismiss"]
+Outcome: TypeAlias = Literal["", "won", "lost", "junk"]
 
 OVER: Final = frozenset({"done", "dismissed"})
 LIVE: Final[tuple[AlertStatus, ...]] = ("open", "claimed", "snoozed")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("won", "lost", "junk")
+LONGEST_SNOOZE: Final[Millis] = 366 * 24 * 3600 * 1000
+LONGEST_REASON: Final = 500  # characters
 
 _PATIENCE: Final = 2.0  # seconds that an act may take before it is answered as pending
-_STATUS_OF: Final[dict[str, AlertStatus]] = {"claim": "claimed", "release": "open"}
+_STATUS_OF: Final[dict[Act, AlertStatus]] = {
+    "claim": "claimed", "release": "open", "snooze": "snoozed", "done": "done", "dismiss": "dismissed"
+}  # fmt: skip
 
 
 class Names(Protocol):
@@ -88,8 +96,8 @@ class Alerts:
         """
         require(actor, "write", "rep")
         alert = await self._load(alert_id)
-        if alert.owner != actor.id:
-            _claimable(alert)
+        if alert.owner != actor.id or alert.status == "snoozed":
+            _actable(alert, actor)
             alert = await self._act(actor, alert, "claim")
         if alert.owner not in ("", actor.id):
             raise _taken(alert)
@@ -113,6 +121,31 @@ class Alerts:
                 owner=alert.owner_name,
             )
         return await self._act(actor, alert, "release")
+
+    async def snooze(self, actor: Actor, alert_id: str, until: Millis) -> Alert:
+        """Put an alert off until a moment: it is the actor's, and comes back as claimed.
+
+        As `done`, this takes on an alert that nobody has; an approver may do it to another's. Raises `Forbidden`,
+        `NotFound`, `Conflict` where another has it or it is over, `Invalid` for a moment that is not to come, or not
+        within a year. Returns as `claim` does.
+        """
+        now = self._clock.now()
+        if not now < until <= now + LONGEST_SNOOZE:
+            wrong = FieldError("until", "must be to come, within a year")
+            raise Invalid("an alert is put off to a moment within the next year", [wrong], code="wrong_moment")
+        return await self._settle(actor, alert_id, "snooze", until=until)
+
+    async def done(self, actor: Actor, alert_id: str, outcome: Outcome = "") -> Alert:
+        """Finish an alert: won, lost, junk, or just done. Raises as `snooze` does."""
+        return await self._settle(actor, alert_id, "done", outcome=outcome)
+
+    async def dismiss(self, actor: Actor, alert_id: str, reason: str) -> Alert:
+        """Close an alert that was none, saying why. Raises `Invalid` without a reason, else as `snooze` does."""
+        reason = " ".join(reason.split())
+        if not reason or len(reason) > LONGEST_REASON:
+            wrong = FieldError("reason", f"must have 1 to {LONGEST_REASON} characters")
+            raise Invalid("say in a few words why it is dismissed", [wrong], code="no_why")
+        return await self._settle(actor, alert_id, "dismiss", outcome=reason)
 
     async def card(self, alert: Alert) -> Card:
         """What an alert's card shows: personal attributes only where the rulebook lets alerts show them."""
@@ -145,26 +178,42 @@ class Alerts:
             raise NotFound("there is no such alert; `leads` lists those that are open", code="no_alert")
         return alert
 
-    async def _act(self, actor: Actor, alert: Alert, act: Literal["claim", "release"]) -> Alert:
+    async def _settle(self, actor: Actor, alert_id: str, act: Act, *, until: Millis = 0, outcome: str = "") -> Alert:
+        """Snooze, finish or dismiss an alert, which takes it on where nobody has it."""
+        require(actor, "write", "rep")
+        alert = await self._load(alert_id)
+        override = may(actor, "admin", "approver")
+        if not override or alert.status in OVER:
+            _actable(alert, actor)
+        after = await self._act(actor, alert, act, until=until, outcome=outcome, override=override)
+        if after.status != _STATUS_OF[act] and after.revision > alert.revision:  # somebody was first
+            _actable(after, actor)
+        return after
+
+    async def _act(
+        self, actor: Actor, alert: Alert, act: Act, *, until: Millis = 0, outcome: str = "", override: bool = False
+    ) -> Alert:
         """Append the act to the contact's log, and read the alert again once it has taken effect."""
-        name = actor.name or actor.id
-        entry = AlertActed(time=self._clock.now(), alert=alert.id, act=act, by=actor.id, by_name=name)
+        entry = AlertActed(
+            time=self._clock.now(), alert=alert.id, act=act, by=actor.id, by_name=actor.name or actor.id, until=until,
+            outcome=outcome, override=override,
+        )  # fmt: skip
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         [position] = await self._store.log.append([(alert.contact, entry)])
         await self._store.log.wait(position, _PATIENCE)
         while True:
             now = await self._load(alert.id)
             # The log of a contact that was joined into another hands the entry on: then it takes a moment longer.
-            settled = now.revision > alert.revision or now.status == _STATUS_OF[act] or now.status in OVER
+            settled = now.revision > alert.revision or now.status in (_STATUS_OF[act], *OVER)
             if settled or asyncio.get_running_loop().time() > deadline:
                 return now
             await asyncio.sleep(0.02)
 
 
-def _claimable(alert: Alert) -> None:
+def _actable(alert: Alert, actor: Actor) -> None:
     if alert.status in OVER:
         raise _over(alert)
-    if alert.owner:
+    if alert.owner not in ("", actor.id):
         raise _taken(alert)
 
 

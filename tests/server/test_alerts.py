@@ -10,7 +10,7 @@ import pytest
 from rules.contact import Alert
 from rules.entry import AlertActed
 from server.channels.terminal import TerminalChannel
-from server.errors import Conflict, Forbidden, NotFound
+from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.services.alerts import Alerts
 from server.services.contacts import Contacts
@@ -140,6 +140,48 @@ async def test_a_released_lead_can_be_claimed_by_another(shop):
     await shop.alerts.claim(ANA, alert.id)
     await shop.alerts.release(ANA, alert.id)
     assert (await shop.alerts.claim(BEN, alert.id)).owner_name == "Ben"
+
+
+async def test_a_lead_that_is_put_off_is_with_who_did_it_and_comes_back(shop):
+    alert = await shop.fill_cart()
+    until = shop.clock.now() + 3 * 3_600_000
+    snoozed = await shop.alerts.snooze(ANA, alert.id, until)
+    assert (snoozed.status, snoozed.owner_name, snoozed.until) == ("snoozed", "Ana", until)
+    with pytest.raises(Conflict) as taken:
+        await shop.alerts.claim(BEN, alert.id)
+    assert taken.value.current == "Ana"
+    assert (await shop.alerts.claim(ANA, alert.id)).status == "claimed"
+    for moment in (shop.clock.now(), shop.clock.now() + 367 * 86_400_000):
+        with pytest.raises(Invalid):
+            await shop.alerts.snooze(ANA, alert.id, moment)
+
+
+async def test_who_finishes_a_lead_says_what_came_of_it_and_only_the_owner_or_an_approver_may(shop):
+    alert = await shop.fill_cart()
+    await shop.alerts.claim(ANA, alert.id)
+    for act in (shop.alerts.done(BEN, alert.id, "won"), shop.alerts.dismiss(BEN, alert.id, "no lead")):
+        with pytest.raises(Conflict) as taken:
+            await act
+        assert taken.value.code == "alert_taken"
+    won = await shop.alerts.done(ANA, alert.id, "won")
+    assert (won.status, won.outcome) == ("done", "won")
+    with pytest.raises(Conflict) as over:
+        await shop.alerts.dismiss(ZOE, alert.id, "no lead")
+    assert over.value.code == "alert_over"
+    other = await shop.fill_cart()
+    await shop.alerts.claim(ANA, other.id)
+    dismissed = await shop.alerts.dismiss(ZOE, other.id, " a  competitor ")
+    assert (dismissed.status, dismissed.outcome, dismissed.owner_name) == ("dismissed", "a competitor", "Ana")
+    with pytest.raises(Invalid):
+        await shop.alerts.dismiss(ANA, (await shop.fill_cart()).id, "  ")
+
+
+async def test_of_two_people_who_finish_at_once_one_does_and_the_other_is_told(shop):
+    alert = await shop.fill_cart()
+    outcomes = await asyncio.gather(
+        shop.alerts.done(ANA, alert.id, "won"), shop.alerts.dismiss(BEN, alert.id, "spam"), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 1
 
 
 async def test_who_may_only_look_cannot_claim(shop):

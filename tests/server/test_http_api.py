@@ -445,6 +445,12 @@ async def test_an_alert_is_listed_claimed_and_released(shop, client, program):
         "owner": None,
         "created": "2026-03-02T09:00:00Z",
         "count": 1,
+        "kind": "alert",
+        "text": alert["text"],
+        "also": [],
+        "due": None,
+        "until": None,
+        "outcome": "",
     }
     claimed = await client.post(f"/v1/alerts/{alert['id']}/claim")
     assert (claimed.status_code, claimed.json()["status"], claimed.json()["owner"]) == (200, "claimed", "key0")
@@ -456,6 +462,27 @@ async def test_an_alert_is_listed_claimed_and_released(shop, client, program):
     assert (released.status_code, released.json()["status"]) == (200, "open")
     is_problem(await client.get("/v1/alerts", params={"status": "lost"}), 400)
     is_problem(await client.post("/v1/alerts/ZZZZ/claim"), 404)
+
+
+async def test_an_alert_is_snoozed_and_finished(shop, client, program):
+    for _ in range(2):
+        await shop.post("/v1/page", json={"userId": "42"})
+    await settled(client)
+    [alert] = (await client.get("/v1/alerts")).json()["alerts"]
+    where = f"/v1/alerts/{alert['id']}"
+    is_problem(await client.post(f"{where}/snooze", json={"until": "2026-03-02T08:59:00Z"}), 422)
+    is_problem(await client.post(f"{where}/snooze", json={"until": "2026-03-02T12:00:00"}), 400)
+    is_problem(await client.post(f"{where}/done", json={"outcome": "lots"}), 400)
+    is_problem(await client.post(f"{where}/dismiss", json={"reason": " "}), 422)
+    snoozed = await client.post(f"{where}/snooze", json={"until": "2026-03-02T13:00:00+01:00"})
+    assert snoozed.status_code == 200
+    assert (snoozed.json()["status"], snoozed.json()["owner"]) == ("snoozed", "key0")
+    assert snoozed.json()["until"] == "2026-03-02T12:00:00Z"
+    other = await program("read", "write")
+    is_problem(await other.post(f"{where}/done", json={}), 409)
+    done = await client.post(f"{where}/done", json={"outcome": "won"})
+    assert (done.status_code, done.json()["status"], done.json()["outcome"]) == (200, "done", "won")
+    is_problem(await client.post(f"{where}/dismiss", json={"reason": "too late"}), 409)
 
 
 # --- rejected events --------------------------------------------------------------------------------------------
@@ -525,6 +552,9 @@ REQUESTS = [
     ("read", "GET", "/v1/alerts/7K2Q", None),
     ("write", "POST", "/v1/alerts/7K2Q/claim", None),
     ("write", "POST", "/v1/alerts/7K2Q/release", None),
+    ("write", "POST", "/v1/alerts/7K2Q/snooze", {"until": "2026-03-02T12:00:00Z"}),
+    ("write", "POST", "/v1/alerts/7K2Q/done", {}),
+    ("write", "POST", "/v1/alerts/7K2Q/dismiss", {"reason": "none"}),
     ("read", "GET", "/v1/rejected", None),
     ("write", "POST", "/v1/rejected/1-0/replay", None),
 ]
