@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import structlog
 from msgspec.structs import replace
@@ -31,6 +31,7 @@ from server.services.alerts import Alerts
 from server.services.copies import with_copy
 from server.services.outcome import Shown, given_up, outcome
 from server.services.pacing import Pacing
+from server.services.rounds import Moments, work_off
 from server.store.alerts import alert_partition
 from server.store.outbox import Outbox
 from server.store.store import Store
@@ -39,13 +40,8 @@ __all__ = ["Deliveries", "Undelivered"]
 
 log = structlog.get_logger(__name__)
 
-Moments: TypeAlias = dict[int, Millis]  # partition → when it must be looked at next
-
 CHANNEL_TIMEOUT: Final[Millis] = 5000
 HELD: Final[Millis] = 8000  # a card is one courier's alone for this long: longer than a channel's time-out
-AT_ONCE: Final = 64  # cards that one call of `deliver` has in hand
-BUSY_FOR: Final[Millis] = 10_000  # after which `deliver` takes no more cards, and says so
-SOON: Final[Millis] = 5000  # what is due later than this is left to the sweep
 
 
 class Undelivered(NamedTuple):
@@ -84,37 +80,12 @@ class Deliveries:
 
         Raises `Unavailable` where Redis does not answer; what was in hand is then found by a later call.
         """
-        hands: set[asyncio.Task[Moments]] = set()
-        moments: Moments = {}
-        stop = self._clock.now() + BUSY_FOR
-        more = True
-        try:
-            while more or hands:
-                if more and len(hands) < AT_ONCE:
-                    now, room = self._clock.now(), AT_ONCE - len(hands)
-                    taken, following = await self._outbox.take(partition, now, now + HELD, room)
-                    hands |= {asyncio.create_task(self._handle(card)) for card in taken}
-                    more = len(taken) == room
-                    if now < following <= now + SOON:  # also where the engine's clock is ahead of this one
-                        _earliest(moments, {partition: following})
-                if not hands:
-                    break
-                done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    _earliest(moments, task.result())
-                now = self._clock.now()
-                if now > stop:
-                    if more:
-                        _earliest(moments, {partition: now})
-                    more = False
-                elif moments.get(partition, now + 1) <= now:
-                    del moments[partition]
-                    more = True
-        finally:
-            for hand in hands:
-                hand.cancel()
-            await asyncio.gather(*hands, return_exceptions=True)
-        return moments
+
+        async def take(room: int) -> tuple[list[TakenCard], Millis]:
+            now = self._clock.now()
+            return await self._outbox.take(partition, now, now + HELD, room)
+
+        return await work_off(self._clock, partition, take, self._handle)
 
     async def next_due(self, *, within: Millis) -> Moments:
         """The partitions that must be looked at soon, and when: what a sweep finds that no bell told of."""
@@ -261,9 +232,3 @@ async def _find(channel: CardChannel, address: str, alert: str) -> str:
         return await channel.find(address, alert) or ""
     except ChannelRefused:
         return ""
-
-
-def _earliest(moments: Moments, others: Moments) -> None:
-    """Take in what others found; of two moments the earlier one counts."""
-    for partition, moment in others.items():
-        moments[partition] = min(moment, moments.get(partition, moment))

@@ -7,8 +7,7 @@ later. `begin` says that it is handed over from now on; a courier that dies behi
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rules.contact import Millis
@@ -26,8 +25,10 @@ if TYPE_CHECKING:
 
     from server.store.codec import Sealer
 
-__all__ = ["SEAL", "Found", "MessageOutbox", "Reservation", "Start", "TakenMessage", "commands_to_add"]
+__all__ = ["MOVED", "SEAL", "WAITING", "Found", "MessageOutbox", "Reservation", "Start", "TakenMessage"]
+__all__ += ["commands_to_add", "index_of"]
 
+MOVED: Final = b">"  # a delivery's record says so, and which contact, where its own was joined into that one
 SEAL: Final = "delivery"  # the kind of record that a delivery is sealed as
 _DAY: Final[Millis] = 86_400_000
 _KEPT: Final[dict[MessageState, Millis]] = {
@@ -37,7 +38,7 @@ _KEPT: Final[dict[MessageState, Millis]] = {
 _LISTED: Final = 10_000  # deliveries of one state and partition that are over
 _ALL: Final = 1 << 40
 _OF_CONTACT: Final = 500
-_WAITING: Final[frozenset[MessageState]] = frozenset(("waiting", "sending"))
+WAITING: Final[frozenset[MessageState]] = frozenset(("waiting", "sending"))
 
 Start = Literal["begun", "lost", "moved", "again", "over"]
 
@@ -154,22 +155,22 @@ class MessageOutbox:
     async def finish(
         self,
         taken: TakenMessage,
-        delivery: MessageDelivery | None,
+        delivery: MessageDelivery,
         now: Millis,
         *,
         again: Millis | None = None,
+        moved_to: str = "",
         given_back: Millis | None = None,
         entry: Entry | None = None,
     ) -> bool:
-        """Write down what became of a message (None: forget it) and let go of it; `again`: due again at that moment.
+        """Write down what became of a message and let go of it; `again`: due again at that moment.
 
-        `given_back` is the moment that was reserved under its limit, where nothing was sent; `entry` goes into the
-        contact's log. Returns False where another courier has taken it over: then nothing is written.
+        With `moved_to`, the contact that its own was joined into, it is let go of for good: that one has it now (see
+        `add`). `given_back` is the moment that was reserved under its limit, where nothing was sent; `entry` goes into
+        the contact's log. Returns False where another courier has taken it over: then nothing is written.
         """
-        partition = taken.partition
-        known = delivery or taken.delivery
-        contact, channel = (known.contact, known.channel) if known else ("", "")
-        state = known.state if known else "failed"
+        partition, contact, state = taken.partition, delivery.contact, delivery.state
+        row = MOVED + moved_to.encode() if moved_to else self._seal.encode(SEAL, delivery)
         names = [
             keys.messages_due(partition),
             keys.messages_sending(partition),
@@ -183,12 +184,12 @@ class MessageOutbox:
         words = [
             taken.id,
             taken.until,
-            b"" if delivery is None else self._seal.encode(SEAL, delivery),
+            row,
             "" if again is None else again,
             now,
-            _KEPT.get(state, 0),
+            90 * _DAY if moved_to else _KEPT.get(state, 0),
             _LISTED,
-            channel,
+            delivery.channel,
             "" if given_back is None else given_back,
             contact,
             b"" if entry is None else self._seal.encode("log", entry),
@@ -204,15 +205,13 @@ class MessageOutbox:
             keys.messages_due(partition),
             keys.messages_sending(partition),
             keys.delivery(partition, after.id),
-            keys.deliveries(partition, _index(found.delivery.state)),
-            keys.deliveries(partition, _index(state)),
+            keys.deliveries(partition, index_of(found.delivery.state)),
+            keys.deliveries(partition, index_of(state)),
         ]
-        row, listed = self._seal.encode(SEAL, after), _ALL if state in _WAITING else _LISTED
+        row, listed = self._seal.encode(SEAL, after), _ALL if state in WAITING else _LISTED
         words = [after.id, found.row, row, "" if due is None else due, now, _KEPT.get(state, 0), listed]
         with redis_needed():
             return bool(await script("message_change")(self._redis, names, words))
-
-    # --- reading -----------------------------------------------------------------------------------------------
 
     async def next_due(self, partitions: Iterable[int]) -> dict[int, Millis]:
         """When each partition must be looked at next: at its first due message, or where a courier's time ends."""
@@ -229,95 +228,6 @@ class MessageOutbox:
             if scores:
                 moments[partition] = min(scores)
         return moments
-
-    async def find(self, delivery_id: str, contact: str = "") -> Found | None:
-        """A delivery by its id; looked for in every partition where its contact is not told, or was joined away."""
-        if contact:
-            [row] = await self._rows([(self._partition(contact), delivery_id)])
-            if row is not None:
-                return self._found(self._partition(contact), row)
-        rows = await self._rows([(partition, delivery_id) for partition in range(self._partitions)])
-        return next((self._found(at, row) for at, row in enumerate(rows) if row is not None), None)
-
-    async def listing(
-        self, states: Collection[MessageState], limit: int, cursor: str | None = None
-    ) -> tuple[list[MessageDelivery], str | None]:
-        """Deliveries in these states, the newest in it first, and the cursor of the next page (None: there is none)."""
-        indexes = sorted({_index(state) for state in states})
-        named = [(keys.deliveries(at, state), at) for state in indexes for at in range(self._partitions)]
-        return await self._page(named, limit, cursor, states)
-
-    async def of_contacts(
-        self, contacts: Sequence[str], states: Collection[MessageState], limit: int, cursor: str | None = None
-    ) -> tuple[list[MessageDelivery], str | None]:
-        """The deliveries of a contact, of all the ids that it has had, in these states, the newest first."""
-        homes = [(keys.deliveries_of(self._partition(one), one), self._partition(one)) for one in contacts]
-        return await self._page(homes, limit, cursor, states)
-
-    async def counts(self) -> dict[MessageState, int]:
-        """How many deliveries each state's index holds."""
-        states: list[MessageState] = ["waiting", "sent", "delivered", "refused", "failed", "unknown", "dropped"]
-        with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for state in states:
-                    for partition in range(self._partitions):
-                        pipe.zcard(keys.deliveries(partition, state))
-                sizes = await pipe.execute()
-        step = self._partitions
-        return {state: sum(sizes[at * step : (at + 1) * step]) for at, state in enumerate(states)}
-
-    async def _page(
-        self, named: Sequence[tuple[str, int]], limit: int, cursor: str | None, states: Collection[MessageState]
-    ) -> tuple[list[MessageDelivery], str | None]:
-        found: list[MessageDelivery] = []
-        while True:
-            places = await self._places(named, limit + 1, cursor)
-            some = places[:limit]
-            rows = await self._rows([(partition, name) for _, name, partition in some])
-            for (score, name, _), row in zip(some, rows, strict=True):
-                cursor = f"{score:.0f}:{name}"
-                if row is not None and (delivery := self._opened(row)) is not None and delivery.state in states:
-                    found.append(delivery)
-                if len(found) == limit:
-                    more = len(places) > limit or (score, name) != some[-1][:2]
-                    return found, cursor if more else None
-            if len(places) <= limit:
-                return found, None
-
-    async def _places(
-        self, named: Sequence[tuple[str, int]], number: int, cursor: str | None
-    ) -> list[tuple[float, str, int]]:
-        before, _, after = (cursor or "+inf:").partition(":")
-        with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for name, _ in named:
-                    pipe.zrevrangebyscore(name, before, "-inf", start=0, num=number, withscores=True)
-                    if after:
-                        pipe.zrangebyscore(name, before, before, withscores=True)
-                answers = await pipe.execute()
-        step = 2 if after else 1
-        found = {
-            (score, member.decode(), partition)
-            for at, (_, partition) in enumerate(named)
-            for answer in answers[at * step : (at + 1) * step]
-            for member, score in answer
-            if not after or (score, member.decode()) < (float(before), after)
-        }
-        return heapq.nlargest(number, found)
-
-    async def _rows(self, wanted: Sequence[tuple[int, str]]) -> list[bytes | None]:
-        if not wanted:
-            return []
-        with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for partition, delivery_id in wanted:
-                    pipe.get(keys.delivery(partition, delivery_id))
-                rows: list[bytes | None] = await pipe.execute()
-        return rows
-
-    def _found(self, partition: int, row: bytes) -> Found | None:
-        delivery = self._opened(row)
-        return None if delivery is None else Found(partition, delivery, row)
 
     def _opened(self, row: bytes) -> MessageDelivery | None:
         try:
@@ -336,6 +246,6 @@ class MessageOutbox:
         return list(await script("message_finish").each(self._redis, calls))
 
 
-def _index(state: MessageState) -> str:
+def index_of(state: MessageState) -> str:
     """The index that a delivery of this state is in: one that is being handed over stays among those that wait."""
-    return "waiting" if state in _WAITING else state
+    return "waiting" if state in WAITING else state

@@ -1,0 +1,69 @@
+"""A courier's round: it takes what is due, has some of it in hand at once, and says when something is due again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias, TypeVar
+
+from rules.contact import Millis
+from server.ports import Clock
+
+__all__ = ["Moments", "earliest", "work_off"]
+
+T = TypeVar("T")
+
+Moments: TypeAlias = dict[int, Millis]  # partition → when it must be looked at next
+
+AT_ONCE: Final = 64  # that one round has in hand
+BUSY_FOR: Final[Millis] = 10_000  # after which a round takes no more, and says so
+SOON: Final[Millis] = 5000  # what is due later than this is left to the sweep
+
+
+async def work_off(
+    clock: Clock,
+    partition: int,
+    take: Callable[[int], Awaitable[tuple[Sequence[T], Millis]]],
+    handle: Callable[[T], Awaitable[Moments]],
+) -> Moments:
+    """Take and handle until nothing is due; return when something is due again, and where.
+
+    `take` is told how many there is room for, and returns as many or fewer, and when the next one is due (0: none is).
+    """
+    hands: set[asyncio.Task[Moments]] = set()
+    moments: Moments = {}
+    stop = clock.now() + BUSY_FOR
+    more = True
+    try:
+        while more or hands:
+            if more and len(hands) < AT_ONCE:
+                now, room = clock.now(), AT_ONCE - len(hands)
+                taken, following = await take(room)
+                hands |= {asyncio.ensure_future(handle(each)) for each in taken}
+                more = len(taken) == room
+                if now < following <= now + SOON:  # also where the engine's clock is ahead of this one
+                    earliest(moments, {partition: following})
+            if not hands:
+                break
+            done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                earliest(moments, task.result())
+            now = clock.now()
+            if now > stop:
+                if more:
+                    earliest(moments, {partition: now})
+                more = False
+            elif moments.get(partition, now + 1) <= now:
+                del moments[partition]
+                more = True
+    finally:
+        for hand in hands:
+            hand.cancel()
+        await asyncio.gather(*hands, return_exceptions=True)
+    return moments
+
+
+def earliest(moments: Moments, others: Moments) -> None:
+    """Take in what others found; of two moments the earlier one counts."""
+    for partition, moment in others.items():
+        moments[partition] = min(moment, moments.get(partition, moment))
