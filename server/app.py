@@ -20,6 +20,7 @@ from server.api.previews import PreviewRoutes
 from server.api.problems import EXCEPTION_HANDLERS
 from server.api.rejected import RejectedRoutes
 from server.api.rulebook import RulebookRoutes
+from server.api.scenarios import ScenarioRoutes
 from server.api.segments import ListRoutes, SegmentRoutes
 from server.api.wiring import Bot, Services, actor_of
 from server.metrics import Metrics
@@ -60,6 +61,7 @@ def create_app(
             PreviewRoutes,
             AlertRoutes,
             RejectedRoutes,
+            ScenarioRoutes,
             *chat_routes(bots or {}),
             health,
             ready,

@@ -18,6 +18,7 @@ from server.data_dir import secret_key, socket_path, socket_url
 from server.errors import RelanceError, Unavailable
 from server.ports import CardChannel, Clock, SystemClock
 from server.services.alerts import Alerts
+from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
@@ -30,6 +31,7 @@ from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
+from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import HasState, Status
@@ -83,6 +85,8 @@ class Services:
     sources: Sources
     status: Status
     rejected: Rejected
+    broadcasts: Broadcasts
+    runs: Runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -224,4 +228,6 @@ def build_services(
         sources=Sources(store, clock),
         status=Status(store, clock, bots),
         rejected=Rejected(store, ingest),
+        broadcasts=Broadcasts(store, clock),
+        runs=Runs(store, rulebooks, contacts),
     )

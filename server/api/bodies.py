@@ -10,9 +10,9 @@ from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operat
 
 from server.api.guard import JSON, PLAIN, Limits, read_body
 from server.errors import FieldError, Invalid
-from server.services.strict import decode_record
+from server.services.strict import decode_object, decode_record
 
-__all__ = ["described", "read_json", "read_text"]
+__all__ = ["described", "read_json", "read_object", "read_text"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,11 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """The record of this type in a request's body; raises `Refused`, `Invalid`."""
     body = await read_body(dict(request.scope["headers"]), request.receive, JSON, Limits())
     return decode_record(body, kind)
+
+
+async def read_object(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The JSON object in a request's body, whatever its fields; raises `Refused`, `Invalid`."""
+    return decode_object(await read_body(dict(request.scope["headers"]), request.receive, JSON, Limits()))
 
 
 async def read_text(request: Request[Any, Any, Any]) -> str:

@@ -12,12 +12,14 @@ from litestar.params import QueryParameter, SkipValidation
 from server.errors import Unauthorized
 from server.model.actor import Actor
 from server.services.alerts import Alerts
+from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.previews import Previews
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
+from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import Status
@@ -30,6 +32,8 @@ class Services(Protocol):
 
     @property
     def alerts(self) -> Alerts: ...
+    @property
+    def broadcasts(self) -> Broadcasts: ...
     @property
     def consents(self) -> Consents: ...
     @property
@@ -44,6 +48,8 @@ class Services(Protocol):
     def rejected(self) -> Rejected: ...
     @property
     def rulebooks(self) -> Rulebooks: ...
+    @property
+    def runs(self) -> Runs: ...
     @property
     def segments(self) -> Segments: ...
     @property

@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from rules.contact import Millis
-from rules.entry import EventReceived
+from rules.contact import Event, Millis
+from rules.entry import Broadcast, EventReceived
 from server.errors import FieldError, Invalid
 from server.store.identities import Caller
 
-__all__ = ["KINDS", "Arrival", "Call", "moment_of", "read_call", "snake_case"]
+__all__ = ["KINDS", "Arrival", "Call", "moment_of", "read_broadcast", "read_call", "snake_case"]
 
 KINDS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
@@ -85,6 +85,16 @@ def read_call(call: dict[str, Any], kind: str, arrival: Arrival) -> Call:
         silent=not said.name,
     )
     return Call(Caller(user, anonymous), entry, said.email, said.previous)
+
+
+def read_broadcast(call: dict[str, Any], arrival: Arrival) -> Broadcast:
+    """The broadcast in a decoded body: as a `track` call, about nobody; raises `Invalid`, naming the field."""
+    for field in ("userId", "anonymousId"):
+        if call.get(field) is not None:
+            raise _wrong(field, "a broadcast is about no contact; send a track call")
+    time = _time(call, arrival)
+    event = Event(_event_name(call), time, _mapping(call, "properties"), arrival.source)
+    return Broadcast(time=time, id=_message_id(call), event=event)
 
 
 class _Said(NamedTuple):

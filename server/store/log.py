@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from rules.entry import Entry, EventReceived
+from rules.entry import Broadcast, Entry, EventReceived, ScenarioResumed
 from server.store import keys
 from server.store.coalesce import Coalescer
 from server.store.faults import REDIS_FAULTS, redis_needed
@@ -77,6 +77,22 @@ class Log:
             appended = await self._append_call(entries[start : start + _TOGETHER], {})
             assert appended is not None, "nothing was expected"
             places += appended
+        return places
+
+    async def append_everywhere(self, entry: Broadcast | ScenarioResumed) -> list[Position]:
+        """Append an entry about no contact to the log of every partition; return its places.
+
+        Raises `Unavailable` as `append` does: then some logs may have it, and it may be sent again under the same id.
+        """
+        encode = self._seal.encode
+        lines = [_Line(partition, "", encode("log", entry), True) for partition in range(self._partitions)]
+        places: list[Position] = []
+        for start in range(0, len(lines), _TOGETHER):
+            some = lines[start : start + _TOGETHER]
+            some[0] = some[0]._replace(call=len(some))
+            with redis_needed():
+                ids = await self._append(some)
+            places += [Position(line.partition, str(id_, "ascii")) for line, id_ in zip(some, ids, strict=True) if id_]
         return places
 
     async def append_if(

@@ -15,6 +15,7 @@ from rules.entry import Entry
 from server.api.protocol import Protocol
 from server.app import create_app
 from server.services.alerts import Alerts
+from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
@@ -23,6 +24,7 @@ from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
+from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import Status
@@ -53,6 +55,8 @@ class ServerServices:
         self.status = Status(self.store, self.clock)
         self.ingest = Ingest(self.store, self.clock, self.joining, Rates(Buckets(self.store.redis), self.clock))
         self.rejected = Rejected(self.store, self.ingest)
+        self.broadcasts = Broadcasts(self.store, self.clock)
+        self.runs = Runs(self.store, self.rulebooks, self.contacts)
 
     async def logged(self) -> list[tuple[str, Entry]]:
         """All entries of all logs, with their contacts, in the order in which they were appended."""
