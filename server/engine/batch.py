@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import NamedTuple
+from zlib import crc32
 
 from rules.contact import Alert, Contact, Event, Millis
 from rules.decision import Decision
 from rules.entry import Absorbed, Entry
+from rules.planning import plan_of
 from rules.rulebook import Rulebook
 from rules.score import highest_score
 from server.engine.owned import Owned
 from server.store import keys
 from server.store.alerts import alert_id
 from server.store.codec import Sealer
+from server.store.keys import BUCKETS
 from server.store.partition import Commit, Transfer
 from server.store.wire import Word
 
@@ -60,13 +62,17 @@ class Batch:
         self._before: dict[str, Before] = {}
         self._changed: dict[str, Contact] = {}
         self._bounded: set[str] = set()
-        self._more: list[list[Word]] = []
+        self._sealed: set[str] = set()
+        self._contacts: list[Word] = []  # bucket, id and bytes of contacts that are sealed
+        self._more: list[Word] = []
+        self._present = 0  # contacts that came, less those that went
+        self._ages = bool(plan_of(book).ageing)
         self._timers: dict[str, Millis | None] = {}
         self.cursor = owned.cursor
         self.alerts = owned.alerts
         self.rings = False
         self.transfers = False
-        self.matched: dict[str, int] = {}
+        self.matched: list[str] = []  # names to be counted, as `Stats` has them
         self.spilled: dict[str, list[Event]] = {}
 
     @property
@@ -92,18 +98,20 @@ class Batch:
         if bounded:
             self._bounded.add(contact.id)
         self.add(contact, decision)
+        self.seal(contact)
 
     def add(self, contact: Contact, decision: Decision) -> None:
         """Take in a decision about a contact."""
-        for rule in decision.matched:
-            self.matched[rule] = self.matched.get(rule, 0) + 1
-        for mishap in decision.mishaps:
-            name = f"{mishap.rule}\n{'missing' if mishap.kind == 'missing' else 'error'}"
-            self.matched[name] = self.matched.get(name, 0) + 1
-        for trait in decision.undeclared:
-            self.matched["\n" + trait] = self.matched.get("\n" + trait, 0) + 1
+        self.matched += decision.matched
+        if decision.mishaps:
+            self.matched += (
+                f"{mishap.rule}\n{'missing' if mishap.kind == 'missing' else 'error'}" for mishap in decision.mishaps
+            )
+        if decision.undeclared:
+            self.matched += ("\n" + trait for trait in decision.undeclared)
         if not decision.changed:
             return
+        assert contact.id not in self._sealed  # what is written of it would be old
         partition = self.owned.partition
         self._changed[contact.id] = contact
         if decision.spill:
@@ -114,8 +122,24 @@ class Batch:
         for alert in decision.alerts:
             self._raise(alert)
 
+    def seal(self, contact: Contact) -> None:
+        """Encode a contact about which this batch decides no more, while it is still in the processor's cache."""
+        contact_id = contact.id
+        if contact_id not in self._changed:
+            return
+        self._sealed.add(contact_id)
+        bucket = crc32(contact_id.encode()) // self._partitions % BUCKETS
+        self._contacts += (bucket, contact_id, self._seal.encode("contact", contact))
+        before = self._before[contact_id]
+        self._present -= before.stored
+        if contact.moved_to:
+            self._unindex(contact_id, before)
+        else:
+            self._present += 1
+            self._index(contact, before)
+
     def drop(self, contact_id: str) -> None:
-        """Leave a contact as it was."""
+        """Leave a contact, which is not sealed yet, as it was."""
         self._changed.pop(contact_id, None)
 
     def forward(self, contact: Contact, entry_id: str, entry: Entry) -> None:
@@ -162,54 +186,48 @@ class Batch:
         """Everything, as one commit."""
         partition, owned = self.owned.partition, self.owned
         commit = Commit(partition=partition, token=owned.token, before=owned.cursor, after=self.cursor)
-        commands = commit.commands
-        start, crc32, count, more = keys.contacts_start(partition), zlib.crc32, self._partitions, 0
         for contact in self._changed.values():
-            contact_id = contact.id
-            bucket = crc32(contact_id.encode()) // count % keys.BUCKETS
-            commands.append(["HSET", f"{start}{bucket}", contact_id, self._seal.encode("contact", contact)])
-            more -= self._before[contact_id].stored
-            if not contact.moved_to:
-                more += 1
-                self._index(contact, commands)
-            else:
-                self._unindex(contact_id, commands)
-        if more:
-            commands.append(["HINCRBY", keys.meta(partition), "contacts", more])
+            if contact.id not in self._sealed:
+                self.seal(contact)
+        if self._present:
+            self._command("HINCRBY", keys.meta(partition), "contacts", self._present)
         for contact_id, at in self._timers.items():
-            commands.append(_timer(partition, contact_id, at))
-        commands += self._more
+            self._more += _timer(partition, contact_id, at)
         if self.alerts != owned.alerts:
-            commands.append(["HSET", keys.meta(partition), "alerts", self.alerts])
+            self._command("HSET", keys.meta(partition), "alerts", self.alerts)
         if self.cursor != owned.cursor:
-            commands.append(["XTRIM", keys.log(partition), "MINID", _behind(self.cursor)])
+            self._command("XTRIM", keys.log(partition), "MINID", _behind(self.cursor))
+        commit.contacts, commit.commands = self._contacts, self._more
         return commit
 
-    def _index(self, contact: Contact, commands: list[list[Word]]) -> None:
-        partition, before = self.owned.partition, self._before[contact.id]
-        if contact.changes_at != before.changes_at:
-            commands.append(_timer(partition, contact.id, contact.changes_at))
-        if not (contact.segments or contact.lists or before.segments or before.lists):
+    def _index(self, contact: Contact, before: Before) -> None:
+        partition, words = self.owned.partition, self._more
+        _, segments, lists, tenths, changes_at = before
+        if contact.changes_at != changes_at:
+            words += _timer(partition, contact.id, contact.changes_at)
+        if not (contact.segments or contact.lists or segments or lists):
             return
-        bound = highest_score(contact, self._book, self._now(), self._timezone)
-        moved = contact.tenths != before.tenths or (bound != contact.tenths and contact.id not in self._bounded)
+        bound = contact.tenths
+        if self._ages:
+            bound = highest_score(contact, self._book, self._now(), self._timezone)
+        moved = contact.tenths != tenths or (bound != contact.tenths and contact.id not in self._bounded)
         for known, present, key in (
-            (before.segments, contact.segments, keys.segment),
-            (before.lists, contact.lists, keys.list_index),
+            (segments, contact.segments, keys.segment),
+            (lists, contact.lists, keys.list_index),
         ):
             for name in present:
                 if moved or name not in known:
-                    commands.append(["ZADD", key(partition, name), bound, contact.id])
+                    words += (4, "ZADD", key(partition, name), bound, contact.id)
             for name in known:
                 if name not in present:
-                    commands.append(["ZREM", key(partition, name), contact.id])
+                    words += (3, "ZREM", key(partition, name), contact.id)
 
-    def _unindex(self, contact_id: str, commands: list[list[Word]]) -> None:
-        partition, before = self.owned.partition, self._before[contact_id]
+    def _unindex(self, contact_id: str, before: Before) -> None:
+        partition, words = self.owned.partition, self._more
         for name in before.segments:
-            commands.append(["ZREM", keys.segment(partition, name), contact_id])
+            words += (3, "ZREM", keys.segment(partition, name), contact_id)
         for name in before.lists:
-            commands.append(["ZREM", keys.list_index(partition, name), contact_id])
+            words += (3, "ZREM", keys.list_index(partition, name), contact_id)
 
     def _raise(self, alert: Alert) -> None:
         partition = self.owned.partition
@@ -233,12 +251,14 @@ class Batch:
         self.transfers = True
 
     def _command(self, *words: Word) -> None:
-        self._more.append(list(words))
+        self._more.append(len(words))
+        self._more += words
 
 
-def _timer(partition: int, contact: str, at: Millis | None) -> list[Word]:
+def _timer(partition: int, contact: str, at: Millis | None) -> tuple[Word, ...]:
+    """A command with its length before it."""
     name = keys.timers(partition)
-    return ["ZREM", name, contact] if at is None else ["ZADD", name, at, contact]
+    return (3, "ZREM", name, contact) if at is None else (4, "ZADD", name, at, contact)
 
 
 def _behind(cursor: str) -> str:

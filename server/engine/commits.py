@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import structlog
@@ -89,12 +90,15 @@ class Commits:
     def _written(self, batch: Batch, keep: bool) -> None:
         own = batch.owned
         own.transfers = own.transfers or batch.transfers
-        self._stats.add(batch.matched)
+        self._stats.add(Counter(batch.matched))
+        next_timer = own.next_timer
         for contact in batch.changed.values():
             if keep or contact.id in own.contacts:
                 own.used(contact)
-            if contact.changes_at is not None and (own.next_timer is None or contact.changes_at < own.next_timer):
-                own.next_timer = contact.changes_at
+            at = contact.changes_at
+            if at is not None and (next_timer is None or at < next_timer):
+                next_timer = at
+        own.next_timer = next_timer
 
     async def _ring(self, partitions: list[int]) -> None:
         try:

@@ -8,6 +8,7 @@ import structlog
 
 from rules.contact import Contact, Event, Millis
 from rules.decide import advance, decide, needs_past
+from rules.decision import Decision
 from rules.entry import Absorbed, Entry, Joined
 from rules.rulebook import Rulebook
 from server.engine.batch import Batch
@@ -60,55 +61,65 @@ class Decider:
         self._formers = formers
 
     def entries(self, batch: Batch, lines: Sequence[Line], unreadable: Unreadable, skip: Mapping[str, str]) -> None:
-        """Decide a run of the log; raises `Poison` for an entry that cannot be applied and is not in `skip`."""
+        """Decide a run of the log, contact by contact, those of one in their order.
+
+        Raises `Poison` for an entry that cannot be applied and is not in `skip`.
+        """
+        together: dict[str, list[Line]] = {}
         for line in lines:
-            batch.cursor = line.id
-            contact = self._owned.contacts.get(line.contact)
-            if line.id in skip or line.entry is None or line.contact in unreadable:
+            if line.entry is None or line.id in skip or line.contact in unreadable:
                 reason = skip.get(line.id) or "the contact or the entry cannot be opened"
                 batch.set_aside(line.id, line.contact, line.sealed, reason)
-                continue
+            elif line.contact in together:
+                together[line.contact].append(line)
+            else:
+                together[line.contact] = [line]
+        batch.cursor = lines[-1].id
+        for contact_id, some in together.items():
+            self._contact(batch, contact_id, some)
+
+    def _contact(self, batch: Batch, contact_id: str, lines: Sequence[Line]) -> None:
+        own, book = self._owned, self._book
+        contact = own.contacts.get(contact_id)
+        stored = contact is not None
+        if contact is None:
+            contact = Contact(id=contact_id, created=self._now, version=book.version)
+        elif contact.version < own.base:
+            contact.version = own.base
+        batch.touch(contact, stored)
+        for line in lines:
             try:
-                self._entry(batch, line, line.entry, contact)
+                decision = self._entry(batch, line, contact)
             except PastWanted:
                 raise
             except Exception as error:
                 # Its text may hold personal values: the type and the place are all that is told.
                 _log.error("entry set aside", entry=line.id, error=type(error).__name__, **_place(error))
                 raise Poison(line.id, type(error).__name__) from error
+            if stored or decision.changed:
+                own.contacts[contact_id] = contact
+                stored = True
+            batch.add(contact, decision)
+        batch.seal(contact)
 
-    def _entry(self, batch: Batch, line: Line, entry: Entry, contact: Contact | None) -> None:
-        stored = contact is not None
-        if contact is not None and contact.version < self._owned.base:
-            contact.version = self._owned.base
-        if contact is None:
-            contact = Contact(id=line.contact, created=self._now, version=self._book.version)
-        batch.touch(contact, stored)
-        past = self._needed_past(batch, contact, entry)
+    def _entry(self, batch: Batch, line: Line, contact: Contact) -> Decision:
+        entry, book = line.entry, self._book
+        assert entry is not None
+        past = self._needed_past(batch, contact, entry) if contact.chunks else ()
+        former = None if contact.version == book.version else self._formers.of(contact)
         decision = decide(
-            contact,
-            entry,
-            self._book,
-            self._now,
-            entry_id=line.id,
-            timezone=self._timezone,
-            past=past,
-            former=None if contact.version == self._book.version else self._formers.of(contact),
+            contact, entry, book, self._now, entry_id=line.id, timezone=self._timezone, past=past, former=former
         )
         if decision.forward:
             batch.forward(contact, line.id, entry)
         elif decision.snapshot is not None:
             assert isinstance(entry, Joined)
-            absorbed = Absorbed(time=self._now, merge=entry.merge, snapshot=decision.snapshot, past=past)
+            absorbed = Absorbed(time=self._now, merge=entry.merge, snapshot=decision.snapshot, past=list(past))
             batch.send_snapshot(contact, line.id, absorbed)
-        if stored or decision.changed:
-            self._owned.contacts[contact.id] = contact
-        batch.add(contact, decision)
+        return decision
 
     def _needed_past(self, batch: Batch, contact: Contact, entry: Entry) -> list[Event]:
         """The events of a contact's chunks, where a decision needs them: those stored and those of this batch."""
-        if not contact.chunks:
-            return []
         former = self._formers.of(contact)
         if not (needs_past(contact, self._book, entry, former) or isinstance(entry, Joined)):
             return []

@@ -56,7 +56,7 @@ class Timers:
             room -= len(ids)
             if room <= 0:
                 break
-        unreadable = await fetch(self._partitions, [(own, contact) for own, ids in taken for contact in ids])
+        unreadable = await fetch(self._partitions, taken)
         batches = [await self._decide(own, [one for one in ids if one not in unreadable], book) for own, ids in taken]
         for batch, (own, ids) in zip(batches, taken, strict=True):
             for contact_id in ids:

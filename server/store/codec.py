@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -68,7 +68,7 @@ class Sealer:
         self._newest = max(keys, default=0)
         self._lookup_key = lookup_key
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+        self._decoders: dict[Any, Callable[[bytes], Any]] = {}
         self._prefix = os.urandom(8)
         self._counter = 0
         self._pack: zstandard.ZstdCompressor | None = None
@@ -138,13 +138,32 @@ class Sealer:
 
     def read(self, kind: str, plain: bytes, type: type[T] | Any) -> T:  # noqa: A002
         """The value of bytes that were `open`ed; raises `SealError` where they do not fit the type."""
-        decoder = self._decoders.get(type)
-        if decoder is None:
-            decoder = self._decoders[type] = msgspec.msgpack.Decoder(type)
         try:
-            return decoder.decode(plain)  # type: ignore[no-any-return]
+            return self._decoder(type)(plain)  # type: ignore[no-any-return]
         except msgspec.MsgspecError:
             raise SealError(f"a record of kind {kind} has an unknown shape") from None
+
+    def decode_each(self, kind: str, blobs: Iterable[bytes], type: Any) -> list[Any]:  # noqa: A002
+        """The values of many sealed records that are not packed; None in the place of one that cannot be opened."""
+        decode = self._decoder(type)
+        name = self._name(kind, 0)
+        ciphers = {key_id: cipher.decrypt for key_id, cipher in self._ciphers.items()}
+        values: list[Any] = []
+        for blob in blobs:
+            try:
+                if blob[0] == _SEALED:
+                    values.append(decode(ciphers[blob[1]](blob[2:14], blob[14:], name)))
+                else:
+                    values.append(decode(self.open(kind, blob)))
+            except (SealError, InvalidTag, KeyError, IndexError, msgspec.MsgspecError):
+                values.append(None)
+        return values
+
+    def _decoder(self, type: Any) -> Callable[[bytes], Any]:  # noqa: A002
+        decoder = self._decoders.get(type)
+        if decoder is None:
+            decoder = self._decoders[type] = msgspec.msgpack.Decoder(type).decode
+        return decoder
 
     def open(self, kind: str, blob: bytes) -> bytes:
         """The bytes within sealed bytes."""

@@ -49,7 +49,7 @@ class Opened(msgspec.Struct, kw_only=True):
     transfers: bool
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """An entry as it lies in a log; `entry` is None where it cannot be opened."""
 
     id: str
@@ -68,21 +68,20 @@ class Transfer(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Commit(msgspec.Struct, kw_only=True):
-    """A batch's changes of one partition: commands, each a list of words, and the cursor before and after."""
+    """A batch's changes of one partition: the cursor before and after; of each contact its bucket, its id and its
+    sealed bytes; commands, each as its length and its words."""
 
     partition: int
     token: str
     before: str
     after: str
-    commands: list[list[Word]] = msgspec.field(default_factory=list)
+    contacts: list[Word] = msgspec.field(default_factory=list)
+    commands: list[Word] = msgspec.field(default_factory=list)
 
     def words(self) -> list[Word]:
         """The arguments of commit.lua."""
-        words: list[Word] = [self.token, self.before, self.after]
-        for command in self.commands:
-            words.append(len(command))
-            words += command
-        return words
+        number = len(self.contacts) // 3
+        return [self.token, self.before, self.after, number, *self.contacts, *self.commands]
 
 
 class Partitions:
@@ -164,17 +163,14 @@ class Partitions:
         [answer] = await exchange(self.redis, [("XREAD", "COUNT", count, *wait, "STREAMS", *names, *cursors.values())])
         if isinstance(answer, Exception):
             raise answer
-        return {
-            names[name]: [self._line(entry_id, fields[1], fields[3]) for entry_id, fields in entries]
-            for name, entries in answer or ()
-        }
+        return {names[name]: self._lines(entries) for name, entries in answer or ()}
 
-    def _line(self, entry_id: bytes, contact: bytes, sealed: bytes) -> Line:
-        try:
-            entry: Entry | None = self.seal.decode("log", sealed, Entry)
-        except SealError:
-            entry = None
-        return Line(entry_id.decode(), contact.decode(), sealed, entry)
+    def _lines(self, entries: Sequence[tuple[bytes, list[bytes]]]) -> list[Line]:
+        decoded = self.seal.decode_each("log", [fields[3] for _, fields in entries], Entry)
+        return [
+            Line(str(entry_id, "ascii"), str(fields[1], "utf-8"), fields[3], entry)
+            for (entry_id, fields), entry in zip(entries, decoded, strict=True)
+        ]
 
     async def load_past(self, wanted: Sequence[tuple[int, str]]) -> dict[str, list[Event]]:
         """Events of stored chunks, by contact id."""
@@ -226,6 +222,7 @@ class Partitions:
         return bool(await _pop(self.redis, (keys.lease(partition), keys.transfers(partition)), (token, blob)))
 
 
-def _names(commit: Commit) -> tuple[str, str]:
-    """The keys that commit.lua compares."""
-    return keys.lease(commit.partition), keys.cursor(commit.partition)
+def _names(commit: Commit) -> tuple[str, str, str]:
+    """The keys that commit.lua compares, and where the contacts are."""
+    partition = commit.partition
+    return keys.lease(partition), keys.cursor(partition), keys.contacts_start(partition)
