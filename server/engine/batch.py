@@ -161,6 +161,7 @@ class Batch:
                 self._command("SET", keys.alert(partition, alert.id), ">" + contact.moved_to)
                 for status in _STATUSES:
                     self._command("ZREM", keys.alerts(partition, status), alert.id)
+                self._command("ZREM", keys.tasks(partition), alert.id)
 
     def set_aside(self, entry_id: str, contact: str, sealed: bytes, reason: str) -> None:
         """Keep an entry that could not be applied, for looking at and replaying."""
@@ -239,8 +240,14 @@ class Batch:
             if status != alert.status:
                 self._command("ZREM", keys.alerts(partition, status), alert.id)
         self._command("ZADD", keys.alerts(partition, alert.status), alert.created, alert.id)
-        team = self._book.teams.get(alert.team)
-        places = [f"{target.platform}:{target.address}" for target in team.targets] if team else []
+        if alert.kind == "task":
+            name = keys.tasks(partition)
+            if alert.status in ("done", "dismissed"):
+                self._command("ZREM", name, alert.id)
+            else:
+                self._command("ZADD", name, alert.due, alert.id)
+        teams = [self._book.teams[name] for name in (alert.team, *alert.also) if name in self._book.teams]
+        places = dict.fromkeys(f"{target.platform}:{target.address}" for team in teams for target in team.targets)
         for place in (*places, "terminal:"):
             if not place.startswith("email:"):
                 self._command("ZADD", keys.due(partition), self._now(), f"card:{alert.id}:{place}")

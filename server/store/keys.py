@@ -33,6 +33,8 @@ __all__ = [
     "deliveries_of",
     "delivery",
     "dictionaries",
+    "digest",
+    "digests_begun",
     "draft_revisions",
     "drafts",
     "drafts_touched",
@@ -41,6 +43,7 @@ __all__ = [
     "failed",
     "feeds",
     "feeds_poller",
+    "held",
     "history",
     "identity",
     "inbox",
@@ -54,6 +57,7 @@ __all__ = [
     "messages_sending",
     "meta",
     "moved",
+    "mutes",
     "notices",
     "owner",
     "pace",
@@ -76,6 +80,7 @@ __all__ = [
     "submissions_waiting",
     "suppressed",
     "sweeps",
+    "tasks",
     "terminal",
     "timers",
     "transfers",
@@ -394,6 +399,31 @@ def alerts(partition: int, status: str) -> str:
     return _in(partition, "alerts:" + status)
 
 
+def tasks(partition: int) -> str:
+    """Sorted set: id of a task that is not over → when it is due, 0 for no moment."""
+    return _in(partition, "tasks")
+
+
+def digest(partition: int, card_id: str) -> str:
+    """A sealed digest, whose cards lie in the outbox under its id; forgotten after some weeks."""
+    return _in(partition, "digest:" + card_id)
+
+
+def digests_begun() -> str:
+    """Hash: name of a digest → the occurrence that was sent last, or from which on it is run."""
+    return PREFIX + "digests"
+
+
+def held(digest: str) -> str:
+    """Hash: hour of a place → how many cards were posted there; `digest` is the keyed hash of the place."""
+    return f"{PREFIX}budget:{{{digest}}}"
+
+
+def mutes() -> str:
+    """Hash: keyed hash of a rule and a place → until when no card of that rule appears there."""
+    return PREFIX + "mutes"
+
+
 def messages_due(partition: int) -> str:
     """Sorted set, the outbox of messages: delivery id → the moment at which it is to be looked at."""
     return _in(partition, "messages:due")
@@ -440,7 +470,7 @@ def visitor_token(digest: str) -> str:
 
 
 def unread(partition: int) -> str:
-    """Sorted set: `<contact>:<delivery>:<message>` of a mail whose opening would be seen → when it counts as ignored."""
+    """Sorted set: `<contact>:<delivery>:<message>` of a mail whose opening would show → when it counts as ignored."""
     return _in(partition, "unread")
 
 
