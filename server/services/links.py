@@ -8,8 +8,10 @@ the data key is there, whatever has become of the record of the delivery. Only t
 from __future__ import annotations
 
 import binascii
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -17,8 +19,9 @@ from rules.contact import Millis
 from server.model.outgoing import MessageDelivery
 from server.ports import Clock
 from server.store.codec import Sealer, SealError
+from server.store.identities import normal_email
 
-__all__ = ["TEST", "Link", "LinkKind", "Links", "is_test"]
+__all__ = ["TEST", "Link", "LinkKind", "Links", "Referred", "is_test"]
 
 LinkKind: TypeAlias = Literal["unsubscribe", "open", "click", "visitor", "undo"]
 
@@ -40,6 +43,14 @@ class Link(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     target: str = ""
     links: int = 0
     until: Millis = 0
+
+
+class Referred(NamedTuple):
+    """A message that went out: its delivery, its contact, the address that it went to."""
+
+    delivery: str
+    contact: str
+    address: str
 
 
 def is_test(delivery: MessageDelivery) -> bool:
@@ -82,6 +93,25 @@ class Links:
     def undo(self, unsubscribed: Link) -> str:
         """A token by which, for an hour, somebody takes back that they unsubscribed."""
         return self._token(msgspec.structs.replace(unsubscribed, kind="undo", until=self._clock.now() + _UNDO))
+
+    def reference(self, delivery: MessageDelivery, address: str) -> str:
+        """The name of a message on its channel, always the same: it proves that it is ours and whom it went to."""
+        return f"{delivery.id}.{delivery.contact}.{self._proof(delivery.id, delivery.contact, address)}"
+
+    def referred(self, reference: str, addresses: Iterable[str]) -> Referred | None:
+        """The message of such a name, and to which of these addresses it went; None where it is not ours or went to
+        another."""
+        parts = reference.rsplit(".", 2)
+        if len(parts) < 3:
+            return None
+        delivery, contact, proof = parts
+        for address in addresses:
+            if hmac.compare_digest(proof.encode(), self._proof(delivery, contact, address).encode()):
+                return Referred(delivery, contact, address)
+        return None
+
+    def _proof(self, delivery: str, contact: str, address: str) -> str:
+        return self._seal.digest(f"message:{delivery}:{contact}:{normal_email(address)}")[:16]
 
     def read(self, token: str, kind: LinkKind) -> Link | None:
         """What a token of this kind says; None where it is not one of ours, or its time is over."""

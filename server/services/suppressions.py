@@ -48,7 +48,7 @@ class Suppressions:
             raise Invalid(f"channels are {', '.join(CHANNELS)}", [FieldError("channel", "is none of ours")])
         if not address.strip():
             raise Invalid("the address is missing", [FieldError("address", "is missing")])
-        known: SuppressionReason = reason if reason in SUPPRESSION_REASONS else "by hand"  # type: ignore[assignment]
+        known: SuppressionReason = reason if reason in SUPPRESSION_REASONS else "by hand"
         by = "" if actor is SYSTEM else actor.id
         record = Suppression(channel=channel, reason=known, since=self._clock.now(), contact=contact, by=by)
         return await self._kept.add(_usual(channel, address), record)

@@ -1,0 +1,109 @@
+"""A real SMTP server in the test's own loop, which keeps what it takes and answers as a test scripts it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, NamedTuple
+
+from aiosmtpd.smtp import SMTP
+
+__all__ = ["MailServer", "ReceivedMail", "mail_server"]
+
+
+class ReceivedMail(NamedTuple):
+    """A mail that was taken: its envelope, its bytes, and what they say."""
+
+    sender: str
+    recipient: str
+    raw: bytes
+    options: list[str]
+
+    @property
+    def message(self) -> EmailMessage:
+        found: Any = message_from_bytes(self.raw, policy=default)
+        return found  # type: ignore[no-any-return]
+
+    def part(self, subtype: str) -> str:
+        """The text of the part `text/<subtype>`."""
+        for part in self.message.walk():
+            if part.get_content_type() == f"text/{subtype}":
+                return str(part.get_content())
+        raise AssertionError(f"no text/{subtype}")
+
+
+class MailServer:
+    """What the server took, and what it answers next.
+
+    `at_mail`, `at_rcpt`, `at_data` hold answers ("550 5.1.1 no such user"); "" and nothing: yes. In `at_data` "drops"
+    ends the connection when the text has come, "hangs" answers nothing, and "took, drops" keeps the mail first.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.mails: list[ReceivedMail] = []
+        self.connections = 0
+        self.at_mail: deque[str] = deque()
+        self.at_rcpt: deque[str] = deque()
+        self.at_data: deque[str] = deque()
+        self.sessions: list[SMTP] = []
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def drop_connections(self) -> None:
+        """End every connection that is open."""
+        for session in self.sessions:
+            if session.transport is not None:
+                session.transport.close()
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        answer = self.at_mail.popleft() if self.at_mail else ""
+        if not answer:
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return answer or "250 OK"
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        answer = self.at_rcpt.popleft() if self.at_rcpt else ""
+        if not answer:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
+        answer = self.at_data.popleft() if self.at_data else ""
+        if not answer or answer == "took, drops":
+            [recipient] = envelope.rcpt_tos
+            content: bytes = envelope.original_content
+            self.mails.append(ReceivedMail(envelope.mail_from, recipient, content, list(envelope.mail_options)))
+        if answer.endswith("drops"):
+            server.transport.close()
+            await asyncio.sleep(0)
+        if answer == "hangs":
+            await asyncio.sleep(3600)
+        return answer if answer[:1].isdigit() else "250 OK"
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[MailServer]:
+    """A mail server on a free port of this machine."""
+    mails = MailServer()
+
+    def session() -> SMTP:
+        mails.connections += 1
+        one = SMTP(mails, hostname="mail.test", enable_SMTPUTF8=True)
+        mails.sessions.append(one)
+        return one
+
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
+    mails.port = server.sockets[0].getsockname()[1]
+    yield mails
+    mails.drop_connections()
+    server.close()
+    await asyncio.sleep(0)
