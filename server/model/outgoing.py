@@ -47,6 +47,8 @@ class MessageDelivery(msgspec.Struct, array_like=True, frozen=True, kw_only=True
     created: Millis = 0
     updated: Millis = 0
     by: str = ""  # the user who sent it to themselves as a test, or had it tried again
+    slot: Millis = 0  # a moment that was reserved at the channel's pace
+    reserved: Millis = 0  # while it is being sent: when a place under the channel's limit was taken
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from server.store.codec import Sealer
 
-__all__ = ["Consents", "Written", "chain_digest"]
+__all__ = ["Consents", "Standing", "Written", "chain_digest"]
 
 _consent = script("consent")
 _TRIES = 50
@@ -43,6 +43,13 @@ def chain_digest(record: ConsentRecord) -> str:
     """SHA-256 over a record with its `previous`, without its own `digest`: what chains the ledger."""
     plain = msgspec.structs.replace(record, digest="")
     return hashlib.sha256(msgspec.msgpack.encode(plain)).hexdigest()
+
+
+class Standing(NamedTuple):
+    """How many consent records a contact has, and what holds by them."""
+
+    number: int
+    sheet: ConsentSheet
 
 
 class _Held(NamedTuple):
@@ -70,6 +77,19 @@ class Consents:
                 return sheet
             contact = sheet.moved_to
         raise Unavailable("the contact is being joined; try again", code="joining")
+
+    async def standing(self, contacts: Sequence[str]) -> list[Standing | SealError]:
+        """What these very contacts consent to now, joined away or not, and by how many records."""
+        with redis_needed():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for contact in contacts:
+                    pipe.hget(self._key(contact), contact)
+                cut = [_cut(held) for held in await pipe.execute()]
+            sheets = await self._dictionaries.decode_all("consents", [sealed for _, sealed, _ in cut], ConsentSheet)
+        return [
+            sheet if isinstance(sheet, SealError) else Standing(number, sheet or ConsentSheet())
+            for (number, _, _), sheet in zip(cut, sheets, strict=True)
+        ]
 
     async def ledger(self, contact: str) -> list[ConsentRecord]:
         """All records of a contact, oldest first."""
