@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from server.channels.mail_address import mailbox, usual_address
+from server.channels.relay import read_relay
+
 __all__ = ["SETTINGS", "Settings", "SettingsError", "load_settings", "unknown_settings"]
 
 PREFIX: Final = "RELANCE_"
@@ -36,6 +39,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telegram_token: str = ""
     telegram_secret: str = ""
     telegram_api_url: str = ""
+    smtp_url: str = ""  # none: no e-mail
+    mail_from: str = ""
+    mail_reply_to: str = ""
+    mail_bounces: str = ""  # none: the address of mail_from
+    mail_rate: int = 50  # mails a second of a worker; 0: any
+    dkim_key: str = ""  # path
+    dkim_selector: str = ""
     timezone: str = "UTC"
     language: str = "en"
     log_level: str = "info"
@@ -117,6 +127,30 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _smtp_url(text: str) -> str:
+    """A URL of a mail server. It may hold a password, so the message never shows it."""
+    read_relay(text)
+    return text
+
+
+def _mailbox(text: str) -> str:
+    mailbox(text)
+    return text
+
+
+def _address(text: str) -> str:
+    address = usual_address(text)
+    if not address:
+        raise ValueError("must be an address such as bounces@shop.example")
+    return address
+
+
+def _selector(text: str) -> str:
+    if not all(label.replace("-", "").isalnum() and text.isascii() for label in text.split(".")):
+        raise ValueError("must be the name before ._domainkey in DNS, such as relance1")
+    return text
+
+
 def _secret(text: str) -> str:
     if len(text) < 32:
         raise ValueError("must have at least 32 characters; `openssl rand -hex 32` makes one")
@@ -145,6 +179,13 @@ SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "telegram_token": _text,
     "telegram_secret": _text,
     "telegram_api_url": _http_url,
+    "smtp_url": _smtp_url,
+    "mail_from": _mailbox,
+    "mail_reply_to": _mailbox,
+    "mail_bounces": _address,
+    "mail_rate": _whole(0, 100_000),
+    "dkim_key": _text,
+    "dkim_selector": _selector,
     "timezone": _timezone,
     "language": _one_of("en", "fr"),
     "log_level": _one_of("debug", "info", "warning", "error"),

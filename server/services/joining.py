@@ -67,6 +67,28 @@ class Joining:
                 return None
         return await self.join(old, into)
 
+    async def visitor(self, anonymous: str, contact: str) -> bool:
+        """Join whoever has an anonymous id into a contact of whom it is proved that the id is theirs.
+
+        Only a visitor who is known by nothing else is joined: where somebody has logged in, or is known by an e-mail
+        address, the browser may be a shared one, and nothing changes. Returns whether the two are one then.
+        """
+        contact = await self._survivor(contact)
+        visitor = await self._survivor(await self._store.identities.claim("anonymous", anonymous, contact))
+        if visitor == contact:
+            return True
+        if await self._store.identities.owner(visitor) or await self._is_known(visitor):
+            return False
+        owner = await self._store.identities.owner(contact)
+        if owner and not await self._store.identities.own(visitor, owner):
+            return False  # somebody has just logged in
+        await self.join(visitor, contact)
+        return True
+
+    async def _is_known(self, contact: str) -> bool:
+        state = await self._store.contacts.load(contact)
+        return state is not None and any(namespace != "anonymous" for namespace, _ in state.identities)
+
     async def alias(self, previous: str, contact: str) -> Position | None:
         """Join the contact of a previous id into the one of the present id, whoever they belong to."""
         return await self.join(await self._survivor(previous), contact)

@@ -159,8 +159,22 @@ async def test_no_value_becomes_a_header_of_its_own(email, links, server):
     assert message["Subject"] == "Hi Bcc: all@shop.example body"
 
 
-@pytest.mark.parametrize("name", ["a\r\nBcc: b@c.example", "a@b@c.example", "a b@c.example", "a@b", "a@[127.0.0.1]",
-                                  "a,b@c.example", "@c.example", "a@c..example", "a@1.2", "a" * 65 + "@c.example", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\r\nBcc: b@c.example",
+        "a@b@c.example",
+        "a b@c.example",
+        "a@b",
+        "a@[127.0.0.1]",
+        "a,b@c.example",
+        "@c.example",
+        "a@c..example",
+        "a@1.2",
+        "a" * 65 + "@c.example",
+        "",
+    ],
+)
 async def test_what_can_be_no_address_is_not_written_to(email, links, server, name):
     with pytest.raises(ChannelRefused):
         await email.send(outbound(links, to=name))
