@@ -53,6 +53,8 @@ __all__ = [
     "link_code",
     "list_index",
     "log",
+    "message_changes",
+    "messages",
     "messages_due",
     "messages_sending",
     "meta",
@@ -189,6 +191,16 @@ def approval() -> str:
 def notices(platform: str) -> str:
     """Stream of sealed notices for people on a platform; read by its bots as one group, taken out when told."""
     return f"{PREFIX}{{notices}}:{platform}"
+
+
+def messages() -> str:
+    """Hash: `<name>/<channel>/<locale>` → revision, a space, sealed template."""
+    return PREFIX + "{messages}:texts"
+
+
+def message_changes() -> str:
+    """How often a template has changed, so that who remembers them knows when to read them again."""
+    return PREFIX + "{messages}:changes"
 
 
 def stats() -> str:

@@ -16,6 +16,7 @@ from server.store.contacts import Contacts
 from server.store.faults import redis_needed
 from server.store.identities import Identities
 from server.store.log import Log
+from server.store.messages import Messages
 from server.store.ranked import Ranked
 from server.store.rulebooks import Rulebooks
 from server.store.stats import Stats
@@ -46,6 +47,7 @@ class Store:
         self.consents = Consents(redis, seal, partitions)
         self.rulebooks = Rulebooks(redis, seal, clock)
         self.alerts = Alerts(redis, seal, partitions)
+        self.messages = Messages(redis, seal)
         self.stats = Stats(redis)
         self.segments = Ranked(redis, partitions, keys.segment)
         self.lists = Ranked(redis, partitions, keys.list_index)
