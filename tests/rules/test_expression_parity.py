@@ -163,6 +163,7 @@ DIFFERED: list[tuple[str, Any]] = [
     ('"a" in a', {}),
     ("a + 1 + b == 0", {"a": 10**40, "b": -(10**40)}),
     ("a > b", {"a": 2**53 + 1, "b": float(2**53)}),
+    ("{1, 1.0}.to_ary", {}),
 ]
 """Every case that ever differed."""
 
