@@ -1,4 +1,4 @@
-"""Alerts: raised by a trigger, acted upon by people; one for a contact, trigger and team until it is over."""
+"""Alerts: raised by a rule, acted upon by people; one for a contact, rule and team until it is over. Tasks beside."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from rules.cause import Cause
 from rules.contact import Alert, Contact, Event, Millis, Reason
 from rules.course import Course
 from rules.decision import Decision, Mishap
-from rules.entry import AlertActed
+from rules.entry import AlertActed, TaskAdded
 from rules.moment import DAY
-from rules.rulebook import AlertTeam, Trigger
+from rules.rulebook import AlertTeam, Task
 from rules.score import counted, points
 from rules.template import render
 
-__all__ = ["act", "prune", "raise_alert", "wake"]
+__all__ = ["act", "add_task", "prune", "raise_alert", "raise_task", "unite", "wake"]
 
 _OVER = ("done", "dismissed")
 _REASONS = 3  # of a score, shown on a card
 
 
-def raise_alert(course: Course, trigger: Trigger, action: AlertTeam) -> None:
+def raise_alert(course: Course, cause: Cause, action: AlertTeam) -> None:
     """Raise an alert, or count one more on the alert that is already there."""
     contact = course.contact
-    key = f"{trigger.name}/{action.team}"
+    key = f"{cause.name}/{action.team}"
+    if cause.statement == "scenario":
+        key = f"scenario {key}"
     alert = contact.alerts.get(key)
     if alert is not None and not _over(alert, course.now):
         alert.count += 1
@@ -36,16 +39,52 @@ def raise_alert(course: Course, trigger: Trigger, action: AlertTeam) -> None:
     alert = contact.alerts[key] = Alert(
         id="",
         contact=contact.id,
-        trigger=trigger.name,
+        trigger=cause.name,
         team=action.team,
-        text=_text(course, trigger, action),
+        text=_text(course, cause, action.text),
         created=course.now,
         updated=course.now,
         score_tenths=contact.tenths,
         reasons=reasons(course),
         version=course.plan.book.version,
     )
+    if action.claim_within is not None:
+        alert.escalates, alert.otherwise = course.now + action.claim_within.milliseconds, action.otherwise
+        course.moments.append(alert.escalates)
     course.decision.alerts.append(alert)
+
+
+def raise_task(course: Course, cause: Cause, action: Task) -> None:
+    """Put a to-do on a team's list."""
+    _put_task(course, cause.name, action.team, _text(course, cause, action.text))
+
+
+def add_task(course: Course, entry: TaskAdded) -> None:
+    """Put a to-do that somebody wrote on a team's list, or on a person's own."""
+    task = _put_task(course, "", entry.team, entry.text)
+    task.due = entry.due
+    if entry.owner:
+        task.status, task.owner, task.owner_name, task.claimed = "claimed", entry.owner, entry.owner_name, entry.time
+
+
+def _put_task(course: Course, rule: str, team: str, text: str) -> Alert:
+    contact, decision = course.contact, course.decision
+    task = Alert(
+        id="",
+        contact=contact.id,
+        trigger=rule,
+        team=team,
+        text=text,
+        created=course.now,
+        updated=course.now,
+        score_tenths=contact.tenths,
+        reasons=reasons(course),
+        version=course.plan.book.version,
+        kind="task",
+    )
+    contact.alerts[f"task {course.entry_id} {len(decision.alerts)}"] = task
+    decision.alerts.append(task)
+    return task
 
 
 def _over(alert: Alert, now: Millis) -> bool:
@@ -59,24 +98,24 @@ def _changed(decision: Decision, alert: Alert, now: Millis) -> None:
         decision.alerts.append(alert)
 
 
-def _text(course: Course, trigger: Trigger, action: AlertTeam) -> str:
-    template = course.plan.templates[action.text]
+def _text(course: Course, cause: Cause, text: str) -> str:
+    template = course.plan.templates[text]
     if template.broken:
-        _mishap(course, trigger, template.broken)
-        return action.text
+        _mishap(course, cause, template.broken)
+        return text
 
     def events(name: str) -> Iterator[Event]:
         return (event for event in reversed(course.contact.tail) if event.name == name)
 
     try:
-        return render(template, course.facts, course.plan.book.attributes, events)
+        return render(template, cause.facts(course), course.plan.book.attributes, events)
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as problem:
-        _mishap(course, trigger, type(problem).__name__)
-        return trigger.name
+        _mishap(course, cause, type(problem).__name__)
+        return cause.name
 
 
-def _mishap(course: Course, trigger: Trigger, symbol: str) -> None:
-    course.decision.mishaps.append(Mishap(rule=trigger.name, kind="other", symbol=symbol, statement="trigger"))
+def _mishap(course: Course, cause: Cause, symbol: str) -> None:
+    course.decision.mishaps.append(Mishap(rule=cause.name, kind="other", symbol=symbol, statement=cause.statement))
 
 
 def reasons(course: Course) -> list[Reason]:
@@ -125,6 +164,7 @@ def _apply(alert: Alert, entry: AlertActed) -> None:
     match entry.act:
         case "claim":
             alert.status, alert.owner, alert.owner_name, alert.until = "claimed", entry.by, entry.by_name, 0
+            alert.claimed = alert.claimed or entry.time
         case "release":
             alert.status, alert.owner, alert.owner_name, alert.until = "open", "", "", 0
         case "snooze":
@@ -136,8 +176,10 @@ def _apply(alert: Alert, entry: AlertActed) -> None:
 
 
 def wake(course: Course) -> None:
-    """Reopen alerts whose snooze has ended; note when others end."""
+    """Reopen alerts whose snooze has ended, tell another team of those that nobody claimed; note when others end."""
     for alert in course.contact.alerts.values():
+        if alert.escalates:
+            _escalate(course, alert)
         if alert.status != "snoozed":
             continue
         if alert.until <= course.now:
@@ -146,6 +188,16 @@ def wake(course: Course) -> None:
             _changed(course.decision, alert, course.now)
         else:
             course.moments.append(alert.until)
+
+
+def _escalate(course: Course, alert: Alert) -> None:
+    if alert.escalates > course.now:
+        course.moments.append(alert.escalates)
+        return
+    alert.escalates = 0
+    if alert.status == "open" and alert.otherwise not in (alert.team, *alert.also):
+        alert.also.append(alert.otherwise)
+        _changed(course.decision, alert, course.now)
 
 
 def prune(contact: Contact, now: Millis) -> None:
@@ -162,6 +214,9 @@ def unite(course: Course, theirs: dict[str, Any]) -> None:
     contact, now = course.contact, course.now
     for key, alert in theirs.items():
         alert.contact = contact.id
+        if alert.kind == "task":
+            while key in contact.alerts:
+                key += "'"  # each task is one of its own
         ours = contact.alerts.get(key)
         if ours is None:
             contact.alerts[key] = alert
@@ -171,6 +226,7 @@ def unite(course: Course, theirs: dict[str, Any]) -> None:
         older.count += younger.count
         if older.status == "open" and younger.status == "claimed":
             older.status, older.owner, older.owner_name = "claimed", younger.owner, younger.owner_name
+            older.claimed = younger.claimed
         contact.alerts[key] = older
         _changed(course.decision, older, now)
         if younger.status not in _OVER:

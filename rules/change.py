@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rules.contact import Contact
 from rules.history import Spec
+from rules.mapping import map_places
 from rules.plan import Hit, Node, Plan
 from rules.planning import plan_of, stored_attributes
-from rules.rulebook import Rulebook
+from rules.rulebook import Rulebook, meaning
+from rules.run import Place
 
 __all__ = ["Change", "change_of"]
 
@@ -26,7 +28,8 @@ class Change:
     build, by event; `built` are their keys, `dropped` those that nobody asks for any more. `nodes`: positions, in the
     new plan, of what is to be settled. `segments`, `holds`: names of segments and `while` scores that are no more.
     `points`: scores were given, changed or taken away. `plain`: there are but conditions to evaluate, which time alone
-    does not change.
+    does not change. `scenarios`: those that are another or no more, with the `places` of steps to wait at, old and new,
+    of the former. `yearly`: attributes by which a trigger or scenario comes every year that did not come so before.
     """
 
     hits: dict[str, Hit] = field(default_factory=dict)
@@ -39,11 +42,21 @@ class Change:
     holds: frozenset[str] = frozenset()
     points: bool = False
     plain: bool = False
+    scenarios: frozenset[str] = frozenset()
+    places: dict[str, Mapping[Place, Place | None]] = field(default_factory=dict)
+    yearly: frozenset[str] = frozenset()
 
     @property
     def nothing(self) -> bool:
         """Whether every contact's state is what it was."""
-        return not (self.nodes or self.points or self.built or self.dropped or self.segments)
+        told = self.nodes or self.points or self.built or self.dropped or self.segments
+        return not (told or self.scenarios or self.yearly)
+
+    def moves_runs(self, contact: Any) -> bool:
+        """Whether a contact, or a glance at one, has runs, or a date of its own, that the change concerns."""
+        if self.yearly and not self.yearly.isdisjoint(contact.attributes):
+            return True
+        return bool(self.scenarios) and any(run.scenario in self.scenarios for run in contact.runs)
 
     def reads_history(self, contact: Contact) -> bool:
         """Whether the contact's events are needed to follow the change."""
@@ -97,7 +110,16 @@ def _compare(old: Plan, new: Plan) -> Change:
         segments=_names(old.nodes, "segment") - _names(new.nodes, "segment"),
         holds=_names(old.nodes, "while") - _names(new.nodes, "while"),
         points=points,
+        yearly=frozenset(attribute for _, _, attribute, _ in _yearly(new) - _yearly(old)),
+        scenarios=frozenset(
+            name for name, one in old.book.scenarios.items() if meaning(one) != meaning(new.book.scenarios.get(name))
+        ),
     )
+    change.places = {
+        name: map_places(old.book.scenarios[name], new.book.scenarios[name])
+        for name in change.scenarios
+        if name in new.book.scenarios
+    }
     timed = any(node.windows or node.by_clock for node in nodes)
     change.plain = not (timed or new.score in positions or change.built or change.dropped or change.segments)
     return change
@@ -126,6 +148,10 @@ def _retyped(old: Rulebook, new: Rulebook) -> frozenset[str]:
     """Attributes that an expression may read otherwise than before."""
     ours, theirs = ({name: (one.type, one.options) for name, one in book.attributes.items()} for book in (old, new))
     return frozenset(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+
+
+def _yearly(plan: Plan) -> frozenset[tuple[str, str, str, str]]:
+    return frozenset((rule.statement, rule.name, rule.attribute, rule.time) for rule in plan.yearly)
 
 
 def _price(hit: Hit) -> tuple[Any, ...]:

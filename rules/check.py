@@ -26,24 +26,14 @@ from rules.errors import Problem, RuleErrors
 from rules.reactions import read_trigger
 from rules.reading import Desk, Known, Reader
 from rules.rulebook import (
-    AddToList,
-    AlertTeam,
     Attribute,
     Digest,
     Goal,
     Limit,
-    OnConsent,
-    OnEnter,
-    OnEvent,
-    OnLeave,
-    OnList,
     QuietHours,
-    RemoveFromList,
     Rulebook,
-    Scenario,
     Statement,
     Team,
-    Trigger,
 )
 from rules.steps import read_digest, read_scenario
 from rules.syntax import cut, excerpt_at
@@ -179,21 +169,13 @@ def not_run_yet(book: Rulebook) -> list[Problem]:
 
     for record in book.statements():
         match record:
-            case Scenario() | Digest() | Limit() | QuietHours() | Goal():
+            case Digest() | Limit() | QuietHours() | Goal():
                 refuse(record.line, _PLURALS[type(record)])
-            case Trigger(occasion=occasion, actions=actions):
-                if not isinstance(occasion, OnEvent | OnEnter | OnLeave | OnList | OnConsent):
-                    refuse(record.line, "dated, broadcast and feed triggers")
-                for action in actions:
-                    if not isinstance(action, AlertTeam | AddToList | RemoveFromList):
-                        refuse(action.line, "actions other than alert, add to list and remove from list")
-                    elif isinstance(action, AlertTeam) and action.claim_within is not None:
-                        refuse(action.line, "alerts with `claim within`")
             case Team(targets=targets) if any(target.platform == "email" for target in targets):
                 refuse(record.line, "alerts by e-mail")
     return found
 
 
 _PLURALS: dict[type, str] = {
-    Scenario: "scenarios", Digest: "digests", Limit: "limits", QuietHours: "quiet hours", Goal: "goals"
+    Digest: "digests", Limit: "limits", QuietHours: "quiet hours", Goal: "goals"
 }  # fmt: skip

@@ -10,9 +10,10 @@ from typing import Any
 from rules.contact import Contact, Event, Millis
 from rules.decision import Decision, Mishap
 from rules.expression import EVALUATION_FAULTS, fault
-from rules.facts import facts_now
+from rules.facts import EventFacts, facts_now
 from rules.history import History
 from rules.moment import zone
+from rules.occurrence import Occurrence
 from rules.plan import Hit, Occasion, Plan
 from rules.rulebook import Rulebook
 
@@ -33,8 +34,14 @@ class Course:
     past: Sequence[Event] = ()
     dirty: list[int] = field(default_factory=list)  # positions of nodes to settle
     again: dict[str, Hit] = field(default_factory=dict)  # `on` scores to work out again from the history
-    occasions: list[Occasion] = field(default_factory=list)
+    occasions: list[tuple[Occasion, Event | None]] = field(default_factory=list)  # with the event that each is about
     fired: set[str] = field(default_factory=set)
+    begun: dict[tuple[str, str], int] = field(default_factory=dict)  # (scenario, key) → runs started
+    entered: set[tuple[str, str]] = field(default_factory=set)  # (scenario, key) that was entered, or tried to be
+    occurrences: dict[str, Occurrence] = field(default_factory=dict)  # by "trigger/NAME" or "scenario/NAME"
+    shown: EventFacts | None = None  # the event that expressions may read
+    rezoned: bool = False  # the contact's time zone is another now
+    redated: bool = False  # a yearly rule may come at another moment now
     windows: set[int] = field(default_factory=set)  # places in `Plan.windows` that something evaluated reads
     moments: list[Millis] = field(default_factory=list)  # when something evaluated may change by time alone
     rescored: bool = False
@@ -51,7 +58,22 @@ class Course:
             contact = self.contact
             history = History(contact.index, self.plan.kept, self.now, contact.tail)
             facts = self.known_facts = facts_now(contact, self.plan.book, self.now, history)
+            if self.shown is not None:
+                facts["event"] = self.shown
         return facts
+
+    def happen(self, kind: str, name: str, event: Event | None = None) -> None:
+        """Note what rules may react to."""
+        self.occasions.append(((kind, name), event))
+
+    def speak_of(self, event: Event | None) -> None:
+        """Let expressions read an event as `event`, or none."""
+        self.shown = None if event is None else EventFacts(event)
+        if self.known_facts is not None:
+            if self.shown is None:
+                self.known_facts.pop("event", None)
+            else:
+                self.known_facts["event"] = self.shown
 
     @property
     def where(self) -> tzinfo:

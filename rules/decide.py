@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from rules import alert
-from rules.change import Change, change_of
+from rules.acting import put_on_list
+from rules.anniversary import anniversaries
+from rules.consent import consented
+from rules.consequences import has_taken, rule_of
 from rules.contact import Contact, Event, Millis
 from rules.course import Course
 from rules.decision import Decision
@@ -13,24 +17,31 @@ from rules.entry import (
     Absorbed,
     AlertActed,
     AttributesSet,
+    Broadcast,
     ConsentRecorded,
     Entry,
     EventReceived,
     Joined,
     ListChanged,
+    NoteAdded,
     PointsAdded,
+    TaskAdded,
 )
-from rules.history import spill
-from rules.intake import add_points, receive, record_consent, remember, set_attributes
+from rules.facts import EventFacts, facts_now
+from rules.framing import begin, change_for, close, finish, follow_change, note_moments, renew
+from rules.history import History
+from rules.intake import add_note, add_points, receive, record_consent, remember, set_attributes
 from rules.merge import absorb, bury
+from rules.occurrence import Occurrence
+from rules.plan import Plan
 from rules.planning import plan_of
-from rules.replay import follow, rebuild, rehit
+from rules.reroute import reroute
 from rules.rulebook import Rulebook
-from rules.score import told_alike
+from rules.score import score_at, told_alike
 from rules.segment import next_moment, settle
-from rules.trigger import put_on_list, run_triggers
+from rules.walk import condition_of
 
-__all__ = ["advance", "bring_up_to_date", "decide", "needs_past"]
+__all__ = ["advance", "bring_up_to_date", "decide", "needs_past", "occur"]
 
 
 def needs_past(contact: Contact, book: Rulebook, entry: Entry | None = None, former: Rulebook | None = None) -> bool:
@@ -44,7 +55,7 @@ def needs_past(contact: Contact, book: Rulebook, entry: Entry | None = None, for
     if isinstance(entry, Absorbed):
         return True
     if contact.version != book.version:
-        change = _change(contact, book, former)
+        change = change_for(contact, book, former)
         if change is None or change.reads_history(contact):
             return True
     if entry is None or not contact.tail or entry.time > contact.tail[-1].time:
@@ -75,6 +86,8 @@ def decide(
     `left_out`, where given, takes the names of triggers that would have fired but for want of consent. `former` is the
     rulebook that the contact's state is of, where it is another one and known: only what differs is worked out again.
     """
+    if isinstance(entry, Broadcast):
+        return Decision(changed=False, ignored="broadcast")
     if contact.moved_to:
         if isinstance(entry, Joined) and entry.into == contact.moved_to:
             return Decision(changed=False, ignored="duplicate")
@@ -91,7 +104,7 @@ def decide(
         return Decision(changed=False, ignored="duplicate")
     now = max(now, contact.last_seen)
     course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, former=former, left_out=left_out)
-    _begin(course)
+    begin(course)
     match entry:
         case EventReceived():
             receive(course, entry)
@@ -103,9 +116,13 @@ def decide(
             put_on_list(course, entry.list, entry.member, entry.time)
         case PointsAdded():
             add_points(course, entry.tenths, entry.time, entry.by, entry.reason)
+        case TaskAdded():
+            alert.add_task(course, entry)
+        case NoteAdded():
+            add_note(course, entry)
         case Absorbed():
             absorb(course, entry)
-    return _finish(course)
+    return finish(course)
 
 
 def advance(
@@ -129,8 +146,8 @@ def advance(
     if current and (contact.changes_at is None or contact.changes_at > now):
         return Decision(changed=False, ignored="stale")
     course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, former=former, left_out=left_out)
-    _begin(course)
-    return _finish(course)
+    begin(course)
+    return finish(course)
 
 
 def bring_up_to_date(
@@ -150,23 +167,31 @@ def bring_up_to_date(
     """
     if contact.moved_to:
         return Decision(changed=False, ignored="moved")
-    change = _change(contact, book, former)
+    change = change_for(contact, book, former)
     if change is not None and change.nothing:
         contact.version = book.version
         return Decision(changed=False)
     now = max(now, contact.last_seen)
     course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, muted=True, former=former)
+    held, holds, tenths = contact.changes_at, contact.holds.copy(), contact.tenths
     if change is None:
-        _renew(course)
-        return _finish(course)
-    decision, held, holds, tenths = course.decision, contact.changes_at, contact.holds.copy(), contact.tenths
-    changed = _follow(course, change)
+        moved = renew(course)
+        settle(course)
+        _leave_to_timers(course, held, moved)
+        return close(course)
+    decision = course.decision
+    changed = follow_change(course, change)
     settle(course)
+    moved = bool(contact.runs) and reroute(course, contact.runs, change)
+    course.redated = bool(change.yearly) or contact.changes_at is None
+    _leave_to_timers(course, held, moved)
+    note_moments(course)
     contact.changes_at = next_moment(course, contact.changes_at)
     if decision.score_changed and not change.points and told_alike(course.plan, tenths, contact.tenths):
         contact.tenths, decision.score_changed = tenths, False  # it has aged since, and nobody sees a difference
     decision.changed = (
         changed
+        or moved
         or contact.changes_at != held
         or contact.holds != holds
         or bool(decision.score_changed or decision.entered or decision.left or decision.alerts)
@@ -174,70 +199,63 @@ def bring_up_to_date(
     return decision
 
 
-def _change(contact: Contact, book: Rulebook, former: Rulebook | None) -> Change | None:
-    """What differs from the rulebook that the contact's state is of; None where that one is not known."""
-    return None if former is None or former.version != contact.version else change_of(former, book)
+def _leave_to_timers(course: Course, held: Millis | None, moved: bool) -> None:
+    """What has become due of a run that was moved, and what came of a day of the year, follows when time is asked."""
+    came = held is not None and held <= course.now and any(True for _ in anniversaries(course, held))
+    if moved or came:
+        course.moments.append(course.now)
 
 
-def _begin(course: Course) -> None:
-    """Bring the contact under the present rulebook and up to the present moment."""
-    contact, book = course.contact, course.plan.book
-    if not contact.created or (not contact.last_seen and contact.version == book.version):  # new, or as good as new
-        contact.created = contact.created or course.now
-        contact.version = book.version
-        contact.changes_at = None
-        alert.wake(course)
-        course.dirty.extend(range(len(course.plan.nodes)))
-    elif contact.version != book.version:
-        muted, course.muted = course.muted, True
-        _renew(course)
-        settle(course)
-        course.muted = muted
-        course.reset()
-    elif contact.changes_at is not None and contact.changes_at <= course.now:
-        contact.changes_at = None
-        course.dirty.extend(course.plan.timed)
-        alert.wake(course)
-        run_triggers(course)
-        course.reset()
+def occur(
+    contact: Contact,
+    occurrence: Occurrence,
+    book: Rulebook,
+    now: Millis,
+    *,
+    entry_id: str,
+    timezone: str = "UTC",
+    past: Sequence[Event] = (),
+    former: Rulebook | None = None,
+) -> Decision:
+    """Let a contact's rules take an occurrence: those that have not yet, and whose `to` is true of the contact.
+
+    Most contacts are not concerned: then nothing is to be written, and nothing is worked out but that.
+    """
+    if contact.moved_to:
+        return Decision(changed=False, ignored="moved")
+    keys = [f"{occurrence.statement}/{name}" for name in occurrence.rules]
+    waiting = contact.version != book.version or (contact.changes_at is not None and contact.changes_at <= now)
+    if not waiting and not _concerns(contact, occurrence, keys, plan_of(book), now, timezone):
+        return Decision(changed=False, ignored="stale")
+    now = max(now, contact.last_seen)
+    course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, former=former)
+    begin(course)
+    for key in keys:
+        course.occurrences[key] = occurrence
+        course.happen("occurrence", key)
+    return finish(course)
 
 
-def _renew(course: Course) -> None:
-    """Bring the contact under another rulebook: by what differs, or from its history."""
-    contact, plan = course.contact, course.plan
-    change = _change(contact, plan.book, course.former)
-    if change is not None:
-        _follow(course, change)
-        return
-    rebuild(course, course.past)
-    for name in [name for name in contact.segments if name not in plan.book.segments]:
-        del contact.segments[name]
-        course.decision.left.append(name)
-    contact.version = plan.book.version
-    contact.changes_at = None
-    course.dirty.extend(range(len(plan.nodes)))
-    alert.wake(course)
-
-
-def _follow(course: Course, change: Change) -> bool:
-    contact = course.contact
-    changed = follow(course, change)
-    contact.version = course.plan.book.version
-    if contact.changes_at is not None and contact.changes_at <= course.now:
-        contact.changes_at = None
-        course.dirty.extend(course.plan.timed)
-        alert.wake(course)
-    return changed
-
-
-def _finish(course: Course) -> Decision:
-    contact, decision = course.contact, course.decision
-    if course.again:
-        rehit(course, course.again.values())
-        course.dirty.append(course.plan.score)
-    run_triggers(course)
-    contact.changes_at = next_moment(course, contact.changes_at)
-    spill(contact, decision)
-    if contact.alerts:
-        alert.prune(contact, course.now)
-    return decision
+def _concerns(
+    contact: Contact, occurrence: Occurrence, keys: Sequence[str], plan: Plan, now: Millis, timezone: str
+) -> bool:
+    """Whether one of the rules is for the contact, as far as its consent and the rule's `to` say."""
+    facts = None
+    for key in keys:
+        rule = rule_of(plan.book, key)
+        if rule is None or has_taken(contact, key, occurrence.id):
+            continue
+        if rule.purpose is not None and not consented(contact, rule.purpose):
+            continue
+        condition = condition_of(rule)
+        if condition is None:
+            return True
+        if facts is None:
+            facts = facts_now(contact, plan.book, now, History(contact.index, plan.kept, now, contact.tail))
+            if plan.ageing:
+                facts["contact"]["score"] = Decimal(score_at(contact, plan.book, now, timezone)) / 10
+            if not occurrence.dated:
+                facts["event"] = EventFacts(occurrence.event)
+        if condition.expression.matches(facts):
+            return True
+    return False

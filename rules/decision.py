@@ -14,7 +14,7 @@ __all__ = ["Decision", "Mishap", "Outgoing", "RunStep"]
 class Mishap(msgspec.Struct, frozen=True, kw_only=True):
     """An expression that met an error: the rule, the kind of `EvaluationError`, the name concerned (never a value).
 
-    `statement` is the kind of the rule: "score", "segment" or "trigger".
+    `statement` is the kind of the rule: "score", "segment", "trigger" or "scenario".
     """
 
     rule: str
@@ -45,7 +45,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunStep(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a run: `what` is "started", "waits" (at `place`), "finished", or "stopped" for a `reason`:
-    "event", "condition", "restart", "step", "scenario", "consent withdrawn", "step removed", "scenario removed"."""
+    "event", "condition", "restart", "step", "scenario" (stopped by another rule), "consent withdrawn", "joined" (the
+    older of two runs stays), "step removed", "scenario removed"."""
 
     run: str
     scenario: str
@@ -59,12 +60,13 @@ class Decision(msgspec.Struct, kw_only=True):
     """The outcome of one entry, or of a moment's coming, for one contact; the contact itself was changed in place.
 
     `changed` is False where nothing is to be written (a duplicate). `ignored` then says why: "duplicate", "moved",
-    "unknown alert", "lost claim", "stale". `forward` is True when the contact is a tombstone and the entry belongs to
-    `Contact.moved_to`. `alerts` are those raised or changed (the same objects as in the contact; a new one has an
-    empty id). `spill` are events that leave the tail for a stored chunk; `drop` is how many of the oldest stored
-    chunks are over the cap. `snapshot` is set by `Joined`: what travels to the survivor (the caller adds the stored
-    chunks). `matched` are the rules that fired or counted, `fired` the triggers among them; `mishaps` the expressions
-    that met an error.
+    "unknown alert", "lost claim", "stale", "broadcast" (it is about no contact). `forward` is True when the contact is
+    a tombstone and the entry belongs to `Contact.moved_to`. `alerts` are those raised or changed (the same objects as
+    in the contact; a new one has an empty id). `spill` are events that leave the tail for a stored chunk;
+    `drop` is how many of the oldest stored chunks are over the cap. `snapshot` is set by `Joined`: what travels to the
+    survivor (the caller adds the stored chunks). `matched` are the rules that fired, were entered or counted, `fired`
+    the triggers among them; `mishaps` the expressions that met an error. `sends` are messages to be handed over, `runs`
+    what became of runs, in order.
     `undeclared` are names of traits that no attribute takes; `refused` attribute names whose value did not fit.
     """
 

@@ -9,6 +9,7 @@ import msgspec
 from rules.contact import ConsentStatus, Contact, Event, Millis, Value
 
 __all__ = [
+    "NOTE",
     "Absorbed",
     "AlertActed",
     "AttributesSet",
@@ -23,6 +24,8 @@ __all__ = [
     "ScenarioResumed",
     "TaskAdded",
 ]
+
+NOTE = "Note Added"  # the event that a `NoteAdded` becomes
 
 
 class EventReceived(msgspec.Struct, array_like=True, gc=False, tag="event", frozen=True, kw_only=True):

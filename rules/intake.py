@@ -8,14 +8,25 @@ from rules.attribute import Misfit, fit, put
 from rules.consent import record
 from rules.contact import Adjustment, Contact, Event, Millis, Value
 from rules.course import Course
-from rules.entry import AttributesSet, ConsentRecorded, EventReceived
+from rules.entry import NOTE, AttributesSet, ConsentRecorded, EventReceived, NoteAdded
 from rules.facts import EventFacts
 from rules.history import add_to_index, insert_event
 from rules.moment import DAY, known_zone
 from rules.score import add_hits, static_tenths
 
-__all__ = ["add_points", "receive", "record_consent", "remember", "set_attributes", "set_value"]
+__all__ = [
+    "OURS",
+    "add_note",
+    "add_points",
+    "happen",
+    "receive",
+    "record_consent",
+    "remember",
+    "set_attributes",
+    "set_value",
+]
 
+OURS = "relance"  # the source of the events that we make
 _LATE = DAY  # an event received later than this after its time changes history, scores and segments only
 _REMEMBERED = 7  # days a message id is known
 
@@ -61,10 +72,11 @@ def receive(course: Course, entry: EventReceived) -> None:
     if entry.silent:
         course.dirty.extend(course.plan.by_attribute.get("last_seen", ()))
     else:
-        _happen(course, Event(entry.name, time, entry.properties, entry.source))
+        happen(course, Event(entry.name, time, entry.properties, entry.source))
 
 
-def _happen(course: Course, event: Event) -> None:
+def happen(course: Course, event: Event) -> None:
+    """Take an event into the history, and note what it changes."""
     contact, plan = course.contact, course.plan
     late = bool(contact.tail) and event.time < contact.tail[-1].time
     insert_event(contact, event)
@@ -72,17 +84,27 @@ def _happen(course: Course, event: Event) -> None:
     if concerned.specs:
         add_to_index(contact.index, concerned.specs, event)
     course.dirty.extend(concerned.nodes)
-    occasion = ("event", event.name)
-    reacts = not course.muted and occasion in plan.triggers
-    if concerned.hits or reacts:
-        shown = EventFacts(event)
-        if reacts:
-            course.facts["event"] = shown
-            course.occasions.append(occasion)
-        if concerned.hits:
-            add_hits(course, concerned, event, shown, late)
+    met = bool(contact.runs) and event.name in plan.met
+    if course.muted:
+        if met:
+            course.happen("late", event.name, event)
+    elif met or ("event", event.name) in plan.reacting:
+        course.happen("event", event.name, event)
+    if concerned.hits:
+        add_hits(course, concerned, event, EventFacts(event), late)
     if late and concerned.back:
         course.again.update({hit.name: hit for hit in concerned.back})
+
+
+def add_note(course: Course, entry: NoteAdded) -> None:
+    """Keep what somebody wrote down, as an event of the history that indexes count and no rule reacts to."""
+    contact, plan = course.contact, course.plan
+    event = Event(NOTE, course.now, {"text": entry.text, "by": entry.by, "by_name": entry.by_name}, OURS)
+    insert_event(contact, event)
+    concerned = plan.events.get(NOTE)
+    if concerned is not None:
+        add_to_index(contact.index, concerned.specs, event)
+        course.dirty.extend(concerned.nodes)
 
 
 def _take_traits(course: Course, entry: EventReceived) -> None:
@@ -140,7 +162,10 @@ def _store(course: Course, name: str, value: Value, time: Millis) -> None:
     course.forget(name)
     course.dirty.extend(plan.by_attribute.get(name, ()))
     if name == "timezone":
+        course.rezoned = True
         _recount(course)
+    if plan.yearly and (name == "timezone" or name in plan.yearly_by):
+        course.redated = True
 
 
 def _recount(course: Course) -> None:
@@ -156,7 +181,7 @@ def record_consent(course: Course, entry: ConsentRecorded) -> None:
     if entry.purpose in course.plan.scored_purposes:
         _recount(course)
     if granted:
-        course.occasions.append(("consent", entry.purpose))
+        course.happen("consent", entry.purpose)
 
 
 def add_points(course: Course, tenths: int, time: Millis, by: str, reason: str = "") -> None:

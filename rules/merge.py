@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rules.alert import unite
+from rules.change import change_of
 from rules.consent import stricter
 from rules.contact import Contact, Event, TimedIndex
 from rules.course import Course
@@ -14,6 +15,9 @@ from rules.decision import Decision
 from rules.entry import Absorbed, Joined
 from rules.history import by_time
 from rules.replay import rebuild
+from rules.reroute import reroute
+from rules.run import stop_run
+from rules.walk import takes_occurrences
 
 __all__ = ["absorb", "bury"]
 
@@ -48,6 +52,7 @@ def absorb(course: Course, entry: Absorbed) -> None:
     _unite_consents(contact, theirs)
     _unite_history(contact, theirs, entry.past)
     unite(course, theirs.alerts)
+    _unite_runs(course, theirs)
     for name, membership in theirs.segments.items():
         if name not in contact.segments:
             contact.segments[name] = membership
@@ -73,6 +78,31 @@ def _unite_people(contact: Contact, theirs: Contact) -> None:
         contact.seen[day] = contact.seen.get(day, b"") + block
     for name, times in theirs.firings.items():
         contact.firings[name] = sorted([*contact.firings.get(name, []), *times])
+
+
+def _unite_runs(course: Course, theirs: Contact) -> None:
+    """Take over the runs of a contact that was joined into this one.
+
+    Of two of a scenario under one key the older stays; one that takes occurrences has a run for each.
+    """
+    contact, book = course.contact, course.plan.book
+    for key, started in theirs.ran.items():
+        contact.ran[key] = max(started, contact.ran.get(key, started))
+    for key, taken in theirs.occurred.items():
+        contact.occurred.setdefault(key, taken)
+    contact.runs = sorted([*contact.runs, *theirs.runs], key=lambda run: (run.started, run.id))
+    if theirs.version != book.version:
+        known = course.former is not None and course.former.version == theirs.version
+        reroute(course, theirs.runs, change_of(course.former, book) if known and course.former else None)
+    seen: set[tuple[str, str, str]] = set()
+    for run in contact.runs:
+        scenario = book.scenarios.get(run.scenario)
+        each = scenario is not None and takes_occurrences(scenario)
+        place = (run.scenario, run.key, f"{run.entry.time} {run.entry.name}" if each else "")
+        if place in seen:
+            stop_run(course, run, "joined")
+        seen.add(place)
+    course.rezoned = course.redated = True
 
 
 def _unite_attributes(contact: Contact, theirs: Contact) -> None:

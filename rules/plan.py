@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from rules.history import Spec
-from rules.rulebook import AtMost, Rulebook, Trigger
+from rules.rulebook import AtMost, Rulebook, Scenario, Trigger
 from rules.template import Template
 
-__all__ = ["EventPlan", "Hit", "Node", "Occasion", "Plan"]
+__all__ = ["EventPlan", "Hit", "Node", "Occasion", "Plan", "ScenarioPlan", "StopWhen", "Yearly"]
 
 Occasion: TypeAlias = tuple[str, str]  # ("event", name), ("enter", segment), …
 
@@ -71,6 +71,35 @@ class EventPlan:
 
 
 @dataclass(slots=True, eq=False)
+class StopWhen:
+    """A `stop when`, ready to run."""
+
+    run: Any
+    expression: Any
+    windows: frozenset[int]
+    by_clock: bool
+
+
+@dataclass(slots=True, eq=False)
+class ScenarioPlan:
+    """A scenario, ready to run. `met`: events that stop or restart a run, or that a step of it waits for."""
+
+    scenario: Scenario
+    stop_whens: tuple[StopWhen, ...] = ()
+    met: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class Yearly:
+    """A trigger or scenario that comes every year on the day of an attribute, at HH:MM."""
+
+    statement: Literal["scenario", "trigger"]
+    name: str
+    attribute: str
+    time: str
+
+
+@dataclass(slots=True, eq=False)
 class Plan:
     """A rulebook, indexed by what can change its rules."""
 
@@ -94,5 +123,21 @@ class Plan:
     thresholds: tuple[float, ...] | None = ()  # tenths that segments compare an ageing score with; None: any change
     watched: bool = False  # a segment reads a score that ages
     triggers: dict[Occasion, tuple[Trigger, ...]] = field(default_factory=dict)
-    templates: dict[str, Template] = field(default_factory=dict)  # by the text of the alert
+    templates: dict[str, Template] = field(default_factory=dict)  # by the text of the alert or task
     traits: dict[str, str] = field(default_factory=dict)  # trait → attribute
+    scenarios: dict[str, ScenarioPlan] = field(default_factory=dict)
+    entries: dict[Occasion, tuple[Scenario, ...]] = field(default_factory=dict)  # of scenarios that are not paused
+    reacting: frozenset[Occasion] = frozenset()  # occasions on which a trigger fires or a scenario starts
+    met: frozenset[str] = frozenset()  # events that runs are stopped or restarted by, or wait for
+    yearly: tuple[Yearly, ...] = ()
+    yearly_by: frozenset[str] = frozenset()  # attributes that say when
+
+    def windows_in(self, reads: Any) -> frozenset[int]:
+        """The windows that an expression reads, as places in `windows`; the same object for the same windows."""
+        places = frozenset(self._window(use) for use in reads.functions if use.window_ms is not None)
+        return next((node.windows for node in self.nodes if node.windows == places), places)
+
+    def _window(self, use: Any) -> int:
+        if use not in self.windows:
+            self.windows.append(use)
+        return self.windows.index(use)

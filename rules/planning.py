@@ -1,16 +1,18 @@
-"""From a rulebook to its plan: hits, nodes in the order of what they read, indexes, triggers."""
+"""From a rulebook to its plan: hits, nodes in the order of what they read, indexes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
 
+from rules.entry import NOTE
 from rules.expression.reads import ANY
 from rules.history import Spec, index_key, token, total_key
-from rules.plan import EventPlan, Hit, Node, Occasion, Plan
-from rules.rulebook import OnConsent, OnEnter, OnEvent, OnLeave, OnList, Rulebook, Score, Trigger
-from rules.template import compile_alert
+from rules.plan import EventPlan, Hit, Node, Plan
+from rules.planning_reactions import by_clock, plan_reactions
+from rules.rulebook import Rulebook, Score
 from rules.threshold import thresholds
+from rules.walk import conditions_in
 
 __all__ = ["plan_of", "stored_attributes"]
 
@@ -33,8 +35,8 @@ def _make(book: Rulebook) -> Plan:
     plan.traits = {one.trait or name: name for name, one in book.attributes.items()}
     _plan_hits(plan)
     _plan_nodes(plan)
-    _plan_templates(plan)
-    _plan_triggers(plan)
+    plan_reactions(plan)
+    _plan_ageing(plan)
     _plan_specs(plan)
     _plan_events(plan)
     return plan
@@ -42,7 +44,7 @@ def _make(book: Rulebook) -> Plan:
 
 def _plan_hits(plan: Plan) -> None:
     for name, score in plan.book.scores.items():
-        if score.event is not None:
+        if score.event is not None and score.event != NOTE:
             plan.hits[name] = _hit(score, score.event)
     plan.ageing = tuple(hit for hit in plan.hits.values() if hit.ages)
     plan.scored_purposes = frozenset(hit.purpose for hit in plan.hits.values() if hit.purpose)
@@ -103,7 +105,6 @@ def _plan_nodes(plan: Plan) -> None:
     for node in plan.nodes:
         node.readers = tuple(readers[node.kind, node.name])
     _plan_changes(plan)
-    _plan_ageing(plan)
 
 
 def _conditions(book: Rulebook) -> dict[tuple[str, str], tuple[Any, str | None, int]]:
@@ -146,6 +147,8 @@ def _plan_ageing(plan: Plan) -> None:
         if node.windows or node.by_clock or (ageing and (node.kind == "score" or node.reads_score))
     )
     compared = [node.thresholds for node in plan.nodes if node.reads_score]
+    for one in plan.scenarios.values():
+        compared += [thresholds(stop.expression.text) for stop in one.stop_whens if stop.expression.reads.reads_score]
     plan.watched = ageing and bool(compared)
     known = [one for one in compared if one is not None]
     every = len(known) == len(compared)
@@ -199,50 +202,11 @@ def _node(plan: Plan, key: tuple[Any, str], position: int, statement: tuple[Any,
         tenths=tenths,
         run=expression.run,
         expression=expression,
-        windows=_windows(plan, reads),
-        by_clock=reads.uses_now or not {"age", ANY}.isdisjoint(reads.attributes),
+        windows=plan.windows_in(reads),
+        by_clock=by_clock(reads),
         reads_score=reads.reads_score,
         thresholds=thresholds(condition.text) if reads.reads_score and plan.ageing else (),
     )
-
-
-def _windows(plan: Plan, reads: Any) -> frozenset[int]:
-    """The windows that an expression reads; the same object for the same windows."""
-    places = frozenset(_window(plan, use) for use in reads.functions if use.window_ms is not None)
-    return next((node.windows for node in plan.nodes if node.windows == places), places)
-
-
-def _window(plan: Plan, use: Any) -> int:
-    if use not in plan.windows:
-        plan.windows.append(use)
-    return plan.windows.index(use)
-
-
-def _plan_templates(plan: Plan) -> None:
-    for trigger in plan.book.triggers.values():
-        for action in trigger.actions:
-            text = getattr(action, "text", None)
-            if text is not None and text not in plan.templates:
-                plan.templates[text] = compile_alert(text)
-
-
-def _plan_triggers(plan: Plan) -> None:
-    found: dict[Occasion, list[Trigger]] = defaultdict(list)
-    for trigger in plan.book.triggers.values():
-        if trigger.name in plan.book.paused:
-            continue
-        match trigger.occasion:
-            case OnEvent(event=name):
-                found["event", name].append(trigger)
-            case OnEnter(segment=name):
-                found["enter", name].append(trigger)
-            case OnLeave(segment=name):
-                found["leave", name].append(trigger)
-            case OnList(list=name):
-                found["list", name].append(trigger)
-            case OnConsent(purpose=name):
-                found["consent", name].append(trigger)
-    plan.triggers = {occasion: tuple(triggers) for occasion, triggers in found.items()}
 
 
 def _plan_specs(plan: Plan) -> None:
@@ -263,7 +227,8 @@ def _expressions(plan: Plan) -> list[tuple[str, Any]]:
     book = plan.book
     found = [(name, hit.expression) for name, hit in plan.hits.items() if hit.expression is not None]
     found += [(node.name, node.expression) for node in plan.nodes if node.expression is not None]
-    found += [(name, one.when.expression) for name, one in book.triggers.items() if one.when is not None]
+    for table in (book.triggers, book.scenarios, book.digests):
+        found += [(name, condition.expression) for name, one in table.items() for condition in conditions_in(one)]
     return found
 
 
@@ -293,7 +258,7 @@ def _plan_events(plan: Plan) -> None:
         if hit.looks_back:
             for event in {hit.event, *(use.event for use in hit.expression.reads.functions)}:
                 reading[event].append(hit)
-    occasions = {name for kind, name in plan.triggers if kind == "event"}
+    occasions = {name for kind, name in plan.reacting if kind == "event"} | plan.met
     for event in {*nodes, *plan.specs, *plan.hits_by_event, *reading, *occasions}:
         hits = plan.hits_by_event.get(event, ())
         plan.events[event] = EventPlan(

@@ -36,6 +36,8 @@ def reacting(book: Rulebook, names: Container[str] | None = None) -> Rulebook:
         triggers=triggers,
         segments={name: one for name, one in book.segments.items() if name in segments},
         scores=dict(book.scores) if score else {},
+        scenarios={},
+        digests={},
     )
 
 

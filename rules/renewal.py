@@ -47,6 +47,7 @@ class Renewal:
     def __init__(self, former: Rulebook, book: Rulebook, now: Millis) -> None:
         change, plan = change_of(former, book), plan_of(book)
         self.quick = change.plain or change.nothing
+        self._change = change
         self._version = former.version
         self._book = book
         self._now = now
@@ -63,6 +64,8 @@ class Renewal:
             return False
         now = self._now
         if contact.changes_at is not None and contact.changes_at <= now:
+            return False
+        if self._change.moves_runs(contact):
             return False
         if self._nodes:
             segments = contact.segments

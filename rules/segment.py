@@ -82,7 +82,7 @@ def _move(course: Course, name: str, true: bool) -> None:
         del contact.segments[name]
         note_move(name, decision.left, decision.entered)
     if not course.muted:
-        course.occasions.append(("enter" if true else "leave", name))
+        course.happen("enter" if true else "leave", name)
 
 
 def note_move(name: str, moves: list[str], opposite: list[str]) -> None:

@@ -213,17 +213,21 @@ def render(template: Template, facts: Mapping[str, Any], attributes: Mapping[str
     hidden = {**attributes, **traits}
     contact = _Masked(facts["contact"], attributes, others=False)
     names: dict[str, Any] = {"contact": contact, "score": facts["contact"]["score"], "now": facts["now"]}
-    event = facts.get("event")
-    if event is not None:
-        names["event"] = {
-            **{name: _masked_value(hidden, name, value) for name, value in event["properties"].items()},
-            "name": event["name"],
-            "time": event["time"],
-            "source": event["source"],
-            "properties": _Masked(event["properties"], hidden, others=True),
-        }
+    for name in ("event", "entry"):
+        if facts.get(name) is not None:
+            names[name] = _shown_event(facts[name], hidden)
     names.update(functions(facts, hidden, events))
     return str(template.compiled.render(names)).strip()[:_LONGEST]
+
+
+def _shown_event(event: Any, hidden: Mapping[str, Attribute]) -> dict[str, Any]:
+    return {
+        **{name: _masked_value(hidden, name, value) for name, value in event["properties"].items()},
+        "name": event["name"],
+        "time": event["time"],
+        "source": event["source"],
+        "properties": _Masked(event["properties"], hidden, others=True),
+    }
 
 
 def _masked_value(hidden: Mapping[str, Attribute], name: str, value: Any) -> Any:
