@@ -29,7 +29,6 @@ from rules.rulebook import (
     Attribute,
     Digest,
     Goal,
-    Limit,
     QuietHours,
     Rulebook,
     Statement,
@@ -169,13 +168,11 @@ def not_run_yet(book: Rulebook) -> list[Problem]:
 
     for record in book.statements():
         match record:
-            case Digest() | Limit() | QuietHours() | Goal():
+            case Digest() | Goal():
                 refuse(record.line, _PLURALS[type(record)])
             case Team(targets=targets) if any(target.platform == "email" for target in targets):
                 refuse(record.line, "alerts by e-mail")
     return found
 
 
-_PLURALS: dict[type, str] = {
-    Digest: "digests", Limit: "limits", QuietHours: "quiet hours", Goal: "goals"
-}  # fmt: skip
+_PLURALS: dict[type, str] = {Digest: "digests", Goal: "goals"}
