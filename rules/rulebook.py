@@ -43,6 +43,7 @@ from rules.actions import (
     WaitFor,
     WaitUntil,
 )
+from rules.contact import Millis
 
 __all__ = [
     "Action",
@@ -249,7 +250,8 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     quiet_hours: QuietHours | None = None
     goals: dict[str, Goal] = msgspec.field(default_factory=dict)
     languages: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)  # (kind, name) → "en" or "fr"
-    paused: frozenset[str] = frozenset()  # triggers that do not fire, for now and whatever the text says
+    paused: frozenset[str] = frozenset()  # triggers and scenarios that stand still, whatever the text says
+    published: Millis = 0  # when; dated rules that are new in it count from then on
 
     def statements(self) -> list[Statement]:
         """All statements in the order of the text."""

@@ -12,12 +12,15 @@ from rules.entry import Absorbed, Entry
 from rules.planning import plan_of
 from rules.rulebook import Rulebook
 from rules.score import highest_score
+from server.engine.dated import zone_of
 from server.engine.owned import Owned
+from server.engine.sends import RunTally, places_of, send
 from server.store import keys
 from server.store.alerts import alert_id
 from server.store.codec import Sealer
 from server.store.keys import BUCKETS
 from server.store.partition import Commit, Transfer
+from server.store.sweeps import AgendaChange
 from server.store.wire import Word
 
 __all__ = ["Batch", "Before"]
@@ -34,6 +37,8 @@ class Before(NamedTuple):
     lists: tuple[str, ...]
     tenths: int
     changes_at: Millis | None
+    zone: str = ""
+    runs: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @classmethod
     def of(cls, contact: Contact, stored: bool = True) -> Before:
@@ -44,6 +49,8 @@ class Before(NamedTuple):
             tuple(contact.lists),
             contact.tenths,
             contact.changes_at,
+            zone_of(contact),
+            places_of(contact.runs),
         )
 
 
@@ -59,6 +66,7 @@ class Batch:
         self._book = book
         self._now = now
         self._timezone = timezone
+        self.moment = now()
         self._before: dict[str, Before] = {}
         self._changed: dict[str, Contact] = {}
         self._bounded: set[str] = set()
@@ -72,24 +80,27 @@ class Batch:
         self.alerts = owned.alerts
         self.rings = False
         self.transfers = False
+        self.agenda = AgendaChange()
+        self._tally = RunTally()
         self.matched: list[str] = []  # names to be counted, as `Stats` has them
         self.spilled: dict[str, list[Event]] = {}
 
     @property
     def empty(self) -> bool:
-        return not self._changed and not self._more and not self._timers and self.cursor == self.owned.cursor
+        moved = self.cursor != self.owned.cursor
+        return not (self._changed or self._more or self._timers or moved) and self.agenda.empty
 
     @property
     def changed(self) -> dict[str, Contact]:
         """The contacts that are to be written."""
         return self._changed
 
-    def touch(self, contact: Contact, stored: bool) -> None:
-        """Remember what the indexes hold of a contact; call before the first decision about it."""
+    def touch(self, contact: Contact, stored: bool, before: Before | None = None) -> None:
+        """Remember what the indexes hold of a contact; call before the first decision about it, or say what it was."""
         if contact.id not in self._before:
-            self._before[contact.id] = Before.of(contact, stored)
+            self._before[contact.id] = before or Before.of(contact, stored)
 
-    def take(self, contact: Contact, decision: Decision, before: Before, *, bounded: bool) -> None:
+    def take(self, contact: Contact, decision: Decision, before: Before, *, bounded: bool, entry_id: str = "") -> None:
         """Take in the one decision that this batch has about a contact, which was `before`.
 
         `bounded`: nothing has happened that may raise its score, so what indexes hold is still an upper bound.
@@ -97,11 +108,11 @@ class Batch:
         self._before.setdefault(contact.id, before)
         if bounded:
             self._bounded.add(contact.id)
-        self.add(contact, decision)
+        self.add(contact, decision, entry_id)
         self.seal(contact)
 
-    def add(self, contact: Contact, decision: Decision) -> None:
-        """Take in a decision about a contact."""
+    def add(self, contact: Contact, decision: Decision, entry_id: str = "") -> None:
+        """Take in a decision about a contact; `entry_id` is the cause of what it sends."""
         self.matched += decision.matched
         if decision.mishaps:
             self.matched += (
@@ -121,6 +132,12 @@ class Batch:
             self._command("LTRIM", keys.history(partition, contact.id), decision.drop, -1)
         for alert in decision.alerts:
             self._raise(alert)
+        if decision.runs:
+            self._tally.note(decision.runs)
+        if decision.sends:
+            for command in send(partition, self._seal, contact, decision.sends, entry_id, self._now()):
+                self._command(*command)
+            self.rings = True
 
     def seal(self, contact: Contact) -> None:
         """Encode a contact about which this batch decides no more, while it is still in the processor's cache."""
@@ -134,9 +151,20 @@ class Batch:
         self._present -= before.stored
         if contact.moved_to:
             self._unindex(contact_id, before)
-        else:
-            self._present += 1
-            self._index(contact, before)
+            self._shift(before, "", ())
+            return
+        self._present += 1
+        self._index(contact, before)
+        zone = zone_of(contact)
+        if zone != before.zone or contact.runs or before.runs:
+            self._shift(before, zone, places_of(contact.runs))
+
+    def _shift(self, before: Before, zone: str, runs: tuple[tuple[str, tuple[int, ...]], ...]) -> None:
+        """Count a contact in its time zone, and its runs where they wait."""
+        if zone != before.zone:
+            self.agenda.move(before.zone, zone)
+        if runs != before.runs:
+            self._tally.move(before.runs, runs)
 
     def drop(self, contact_id: str) -> None:
         """Leave a contact, which is not sealed yet, as it was."""
@@ -194,6 +222,10 @@ class Batch:
             self._command("HINCRBY", keys.meta(partition), "contacts", self._present)
         for contact_id, at in self._timers.items():
             self._more += _timer(partition, contact_id, at)
+        for command in self._tally.commands(partition):
+            self._command(*command)
+        for words in owned.agenda.commands(self.agenda, partition, self._seal, self.moment):
+            self._command(*words)
         if self.alerts != owned.alerts:
             self._command("HSET", keys.meta(partition), "alerts", self.alerts)
         if self.cursor != owned.cursor:
@@ -203,7 +235,7 @@ class Batch:
 
     def _index(self, contact: Contact, before: Before) -> None:
         partition, words = self.owned.partition, self._more
-        _, segments, lists, tenths, changes_at = before
+        _, segments, lists, tenths, changes_at = before[:5]
         if contact.changes_at != changes_at:
             words += _timer(partition, contact.id, contact.changes_at)
         if not (contact.segments or contact.lists or segments or lists):

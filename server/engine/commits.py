@@ -53,6 +53,7 @@ class Commits:
             own.commits += 1
             own.cursor = batch.cursor
             own.alerts = batch.alerts
+            own.agenda.take(batch.agenda, batch.moment)
             own.writing = task
         return task
 

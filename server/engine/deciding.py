@@ -9,8 +9,9 @@ import structlog
 from rules.contact import Contact, Event, Millis
 from rules.decide import advance, decide, needs_past
 from rules.decision import Decision
-from rules.entry import Absorbed, Entry, Joined
+from rules.entry import Absorbed, Broadcast, Entry, Joined, ScenarioResumed
 from rules.rulebook import Rulebook
+from server.engine.announced import announce
 from server.engine.batch import Batch
 from server.engine.formers import Formers
 from server.engine.owned import Owned
@@ -70,6 +71,8 @@ class Decider:
             if line.entry is None or line.id in skip or line.contact in unreadable:
                 reason = skip.get(line.id) or "the contact or the entry cannot be opened"
                 batch.set_aside(line.id, line.contact, line.sealed, reason)
+            elif isinstance(line.entry, Broadcast | ScenarioResumed):
+                announce(batch, line.entry, self._book)
             elif line.contact in together:
                 together[line.contact].append(line)
             else:
@@ -99,7 +102,7 @@ class Decider:
             if stored or decision.changed:
                 own.contacts[contact_id] = contact
                 stored = True
-            batch.add(contact, decision)
+            batch.add(contact, decision, line.id)
         batch.seal(contact)
 
     def _entry(self, batch: Batch, line: Line, contact: Contact) -> Decision:
@@ -144,7 +147,7 @@ class Decider:
             past=self._past.get(contact.id, []),
             former=self._formers.of(contact),
         )
-        batch.add(contact, decision)
+        batch.add(contact, decision, f"time {self._now}")
         if not decision.changed or contact.changes_at == before:
             batch.look_again(contact.id, contact.changes_at if contact.changes_at != before else None)
 

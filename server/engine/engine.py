@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import structlog
 
+from rules.rulebook import Rulebook
 from server.engine.commits import Commits
 from server.engine.entries import ENTRIES, Entries
 from server.engine.formers import Formers
@@ -15,6 +16,7 @@ from server.engine.leases import Leases
 from server.engine.owned import Owned
 from server.engine.packing import Packing
 from server.engine.recompute import Recompute
+from server.engine.sweeps import Sweeps
 from server.engine.timers import Timers
 from server.engine.transfers import Transfers
 from server.errors import Unavailable
@@ -67,6 +69,7 @@ class Engine:
         self._commits = Commits(partitions, leases, stats, bell)
         parts = partitions, self._commits, self._formers, clock, timezone
         self._entries, self._timers, self._recompute = Entries(*parts), Timers(*parts), Recompute(*parts)
+        self._sweeps = Sweeps(*parts)
 
     @property
     def applied(self) -> int:
@@ -134,14 +137,18 @@ class Engine:
         book = await self._rulebooks.live()
         await self._formers.prepare(book, owned.values())
         self._recompute.begin(owned.values(), book)
+        await self._sweeps.begin(owned.values(), book)
         cursors = {partition: own.cursor for partition, own in owned.items()}
-        lines = await self._partitions.read(cursors, ENTRIES, self._patience())
+        lines = await self._partitions.read(cursors, ENTRIES, self._patience(book))
         found = {owned[partition]: some for partition, some in lines.items() if partition in owned}
         if found or self._timers.late(owned.values()) or not any(own.recomputing for own in owned.values()):
             await self._recompute.settle()
         await self._entries.step(found, book)
         await self._timers.step(owned.values(), book)
         await self._recompute.step(owned.values(), book, busy=bool(lines))
+        if not any(own.recomputing for own in owned.values()):
+            await self._recompute.settle()
+            await self._sweeps.step(owned.values(), book, busy=bool(lines))
         limit = max(100, self._cache // max(1, len(owned)))
         for own in list(owned.values()):
             own.trim(limit)
@@ -162,10 +169,13 @@ class Engine:
         await self._recompute.settle()
         await self.leases.balance()
 
-    def _patience(self) -> int:
+    def _patience(self, book: Rulebook) -> int:
         """How many milliseconds may pass until the next turn, if no entry comes; 0: none."""
         owned = self.leases.owned.values()
-        if any(own.transfers or own.recomputing for own in owned):
+        if any(own.transfers or own.recomputing for own in owned) or self._sweeps.waiting(owned, book):
             return 0
         timers = [own.next_timer for own in owned if own.next_timer is not None]
+        dated = self._sweeps.following(owned)
+        if dated is not None:
+            timers.append(dated)
         return max(0, min([self._idle, *(at - self._clock.now() for at in timers)]))

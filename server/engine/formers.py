@@ -27,7 +27,8 @@ class Formers:
 
     async def prepare(self, book: Rulebook, owned: Iterable[Owned]) -> None:
         """Have at hand what the contacts of these partitions may be of, besides `book`, which is the present one."""
-        wanted = {own.base for own in owned if own.base != book.version}
+        versions = {version for own in owned for version in (own.base, own.agenda.version)}
+        wanted = versions - {book.version}
         for version in wanted:
             if version not in self._known:
                 self._known[version] = await self._read(version)

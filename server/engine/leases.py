@@ -78,6 +78,7 @@ class Leases:
                     left=opened.left,
                     next_timer=opened.next_timer,
                     transfers=opened.transfers,
+                    agenda=opened.agenda,
                 )
                 changed = True
         return changed

@@ -8,6 +8,7 @@ from itertools import islice
 import msgspec
 
 from rules.contact import Contact, Millis
+from server.store.sweeps import Agenda
 
 __all__ = ["Owned"]
 
@@ -34,6 +35,7 @@ class Owned(msgspec.Struct, kw_only=True, eq=False):
     next_timer: Millis | None
     transfers: bool
     writing: asyncio.Task[None] | None = None
+    agenda: Agenda = msgspec.field(default_factory=Agenda)
     contacts: dict[str, Contact] = msgspec.field(default_factory=dict)
 
     @property

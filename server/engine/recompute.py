@@ -234,7 +234,7 @@ class Recompute:
             return
         if decision.changed:
             bounded = former is not None and not change_of(former, book).points
-            batch.take(contact, decision, before, bounded=bounded)
+            batch.take(contact, decision, before, bounded=bounded, entry_id=f"version {book.version}")
 
     def _progress(self, own: Owned, batch: Batch, some: Slice, book: Rulebook) -> None:
         own.bucket = some.next

@@ -63,7 +63,7 @@ class Rulebooks:
         now = asyncio.get_running_loop().time()
         if now - self._asked >= _FRESH:
             version, self._paused = await asyncio.gather(
-                self._store.rulebooks.current_version(), self._pauses.names("trigger")
+                self._store.rulebooks.current_version(), self._pauses.names("trigger", "scenario")
             )
             self._asked = now
             if version != self._live.version:
@@ -168,4 +168,4 @@ def _require_rules(actor: Actor) -> None:
 
 
 def _parse(record: RulebookVersion) -> Rulebook:
-    return msgspec.structs.replace(parse_rulebook(record.text), version=record.version)
+    return msgspec.structs.replace(parse_rulebook(record.text), version=record.version, published=record.time)

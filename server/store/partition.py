@@ -14,6 +14,7 @@ from server.store.codec import SealError
 from server.store.contacts import Contacts
 from server.store.dictionaries import Dictionaries
 from server.store.scripts import script
+from server.store.sweeps import Agenda
 from server.store.wire import Word, exchange
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Opened(msgspec.Struct, kw_only=True):
     left: int
     next_timer: Millis | None
     transfers: bool
+    agenda: Agenda
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -136,10 +138,13 @@ class Partitions:
         """Where the partition stands."""
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.get(keys.cursor(partition))
-            pipe.hmget(keys.meta(partition), ["alerts", "base", "recompute", "bucket", "done", "left"])
+            pipe.hmget(keys.meta(partition), ["alerts", "base", "recompute", "bucket", "done", "left", "dated"])
             pipe.zrange(keys.timers(partition), 0, 0, withscores=True)
             pipe.exists(keys.transfers(partition))
-            cursor, (alerts, base, recomputed, bucket, done, left), timers, transfers = await pipe.execute()
+            pipe.hgetall(keys.sweeps(partition))
+            pipe.hgetall(keys.zones(partition))
+            cursor, meta, timers, transfers, sweeps, zones = await pipe.execute()
+        alerts, base, recomputed, bucket, done, left, dated = meta
         return Opened(
             cursor=cursor.decode() if cursor else "0-0",
             alerts=int(alerts or 0),
@@ -150,6 +155,7 @@ class Partitions:
             left=int(left or 0),
             next_timer=int(timers[0][1]) if timers else None,
             transfers=bool(transfers),
+            agenda=Agenda.read(sweeps, zones, dated, self.seal),
         )
 
     async def read(self, cursors: Mapping[int, str], count: int, block: int) -> dict[int, list[Line]]:

@@ -29,12 +29,12 @@ class Pauses:
             blobs = await self._redis.hvals(keys.paused())
         return sorted((self._seal.decode("pause", blob, Pause) for blob in blobs), key=lambda pause: pause.name)
 
-    async def names(self, kind: str) -> frozenset[str]:
-        """The names of the rules of a kind that are paused."""
+    async def names(self, *kinds: str) -> frozenset[str]:
+        """The names of the rules of some kinds that are paused."""
         with redis_needed():
             fields = await self._redis.hkeys(keys.paused())
         pairs = (field.decode().partition(":") for field in fields)
-        return frozenset(name for own, _, name in pairs if own == kind)
+        return frozenset(name for own, _, name in pairs if own in kinds)
 
     async def begin(self, pause: Pause) -> bool:
         """Pause a rule; False where it is paused already."""

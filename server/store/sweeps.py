@@ -60,6 +60,12 @@ class AgendaChange(msgspec.Struct, kw_only=True, eq=False):
     zones: dict[str, int] = msgspec.field(default_factory=dict)  # how many contacts more are in a zone
     looked: tuple[int, Millis] | None = None
 
+    def move(self, before: str, zone: str) -> None:
+        """Count a contact in a zone, and no more in the one before; "" is none."""
+        for name, more in ((before, -1), (zone, 1)):
+            if name:
+                self.zones[name] = self.zones.get(name, 0) + more
+
     @property
     def empty(self) -> bool:
         return not (self.begun or self.reached or self.through or self.zones or self.looked)
