@@ -1,0 +1,184 @@
+"""Broadcasts and dates, for all contacts at once: each takes one once, whoever dies, and live events do not wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+from rules.contact import Contact, Event, Millis
+from rules.entry import AttributesSet, Broadcast
+from server.engine.engine import Engine
+from server.model.outgoing import MessageDelivery
+from server.store import keys
+from server.store.store import Store
+from tests.clock import FakeClock
+from tests.engines import drain, engine_on, event, publish
+
+RULES = """
+attribute wishlist: list of text
+attribute country: text
+list told: "Told"
+trigger dropped: on broadcast "Price Dropped" to event.product in contact.wishlist
+  send email price_drop
+  add 1 points
+"""
+DATED = """
+attribute country: text
+trigger letter: at "2026-03-20 10:00" to contact.country == "FR"
+  send email letter
+trigger weekly: every monday at 09:30 to contact.country == "BE"
+  send email weekly
+"""
+
+
+async def deliveries(store: Store) -> list[MessageDelivery]:
+    """All deliveries there are, in no order."""
+    found = []
+    for partition in range(store.partitions):
+        for name in await store.redis.zrange(keys.messages_due(partition), 0, -1):
+            blob = await store.redis.get(keys.delivery(partition, name.decode()))
+            found.append(store.seal.decode("delivery", blob, MessageDelivery))
+    return found
+
+
+async def sweep(store: Store, *engines: Engine) -> None:
+    """Let engines work until no sweep is under way."""
+    await drain(store, *engines)
+    for _ in range(400):
+        if not any(own.agenda.sweeps for engine in engines for own in engine.owned):
+            return
+        for engine in engines:
+            await engine.turn()
+    raise AssertionError("a sweep never came to its end")
+
+
+def price_drop(store: Store, product: str, name: str) -> Broadcast:
+    now = store.clock.now()
+    return Broadcast(time=now, id=name, event=Event("Price Dropped", now, {"product": product}))
+
+
+async def people(store: Store, number: int, **values: object) -> list[str]:
+    """So many contacts with these attributes."""
+    ids = [f"u{at:04}" for at in range(number)]
+    entry = AttributesSet(time=store.clock.now(), values=dict(values))
+    await store.log.append([(one, entry) for one in ids])
+    return ids
+
+
+async def load(store: Store, contact: str) -> Contact:
+    found = await store.contacts.load(contact)
+    assert found is not None
+    return found
+
+
+async def test_a_broadcast_reaches_those_whom_it_concerns_once(store: Store) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store)
+    ids = await people(store, 300, wishlist=["p1"])
+    await store.log.append([("x1", AttributesSet(time=store.clock.now(), values={"wishlist": ["p2"]}))])
+    await drain(store, engine)
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await sweep(store, engine)
+    sent = await deliveries(store)
+    assert sorted(one.contact for one in sent) == ids
+    assert {(one.channel, one.message, one.rule, one.state) for one in sent} == {
+        ("email", "price_drop", "dropped", "waiting")
+    }
+    assert sent[0].event is not None
+    assert sent[0].event.properties == {"product": "p1"}
+    assert (await load(store, "x1")).score == 0
+
+
+async def test_the_same_broadcast_twice_has_no_effect_for_seven_days(store: Store, clock: FakeClock) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store)
+    [contact] = await people(store, 1, wishlist=["p1"])
+    await drain(store, engine)
+    for _ in range(2):
+        await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await sweep(store, engine)
+    clock.advance(days=6)
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await sweep(store, engine)
+    assert (await load(store, contact)).score == 1
+    await store.log.append_everywhere(price_drop(store, "p1", "b2"))
+    await sweep(store, engine)
+    assert (await load(store, contact)).score == 2
+
+
+async def test_a_broadcast_is_known_again_by_the_engine_that_comes_after(store: Store, redis: Redis) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store)
+    [contact] = await people(store, 1, wishlist=["p1"])
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await sweep(store, engine)
+    await engine.leases.end()
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await sweep(store, engine_on(store))
+    assert (await load(store, contact)).score == 1
+
+
+async def test_a_dated_rule_comes_about_at_the_local_time_of_each_contact(store: Store, clock: FakeClock) -> None:
+    await publish(store, DATED)
+    engine = engine_on(store, timezone="Europe/Paris", lease=60_000)
+    values = {"country": "FR"}
+    for name, zone in (("t1", "Asia/Tokyo"), ("p1", ""), ("n1", "America/New_York"), ("q1", "Nowhere/Else")):
+        await store.log.append([(name, event(store, "Visit", timezone=zone))])
+        await store.log.append([(name, AttributesSet(time=clock.now(), values=values))])
+    await drain(store, engine)
+    moments = {}
+    for hour in range(24):
+        clock.set(_utc(20, hour))
+        await sweep(store, engine)
+        for one in await deliveries(store):
+            moments.setdefault(one.contact, hour)
+    assert moments == {"t1": 1, "p1": 9, "q1": 9, "n1": 14}
+    assert len(await deliveries(store)) == 4
+
+
+async def test_a_moment_that_is_past_when_a_rule_is_published_never_comes(store: Store, clock: FakeClock) -> None:
+    await publish(store, 'segment fr: count("Visit") > 0\n')
+    engine = engine_on(store, lease=60_000)
+    await people(store, 20, country="FR")
+    await drain(store, engine)
+    clock.set(_utc(20, 10) + 1)
+    await publish(store, DATED)
+    await sweep(store, engine)
+    clock.advance(hours=2)
+    await sweep(store, engine)
+    assert await deliveries(store) == []
+
+
+async def test_after_an_outage_what_was_due_comes_about_once_and_of_a_weekly_rule_the_latest(
+    store: Store, clock: FakeClock
+) -> None:
+    await publish(store, DATED)
+    engine = engine_on(store, lease=60_000)
+    await store.log.append([("b1", AttributesSet(time=clock.now(), values={"country": "BE"}))])
+    await store.log.append([("f1", AttributesSet(time=clock.now(), values={"country": "FR"}))])
+    await drain(store, engine)
+    await engine.leases.end()
+    clock.advance(days=25)
+    later = engine_on(store, lease=60_000)
+    await sweep(store, later)
+    clock.advance(minutes=5)
+    await sweep(store, later)
+    sent = await deliveries(store)
+    assert sorted((one.contact, one.message) for one in sent) == [("b1", "weekly"), ("f1", "letter")]
+
+
+async def test_a_rule_whose_text_changes_keeps_its_date(store: Store, clock: FakeClock) -> None:
+    await publish(store, DATED)
+    engine = engine_on(store, lease=60_000)
+    await people(store, 5, country="FR")
+    await drain(store, engine)
+    await engine.leases.end()
+    clock.set(_utc(20, 11))
+    await publish(store, DATED.replace("email letter", "email other_letter"))
+    await sweep(store, engine_on(store, lease=60_000))
+    assert {one.message for one in await deliveries(store)} == {"other_letter"}
+
+
+def _utc(day: int, hour: int) -> Millis:
+    return FakeClock(datetime(2026, 3, day, hour, tzinfo=UTC)).now()
