@@ -29,16 +29,21 @@ async def work_off(
     """Take and handle until nothing is due; return when something is due again, and where.
 
     `take` is told how many there is room for, and returns as many or fewer, and when the next one is due (0: none is).
+    Where it, or `handle`, raises, no more is taken, and what is in hand is brought to its end first.
     """
     hands: set[asyncio.Task[Moments]] = set()
     moments: Moments = {}
     stop = clock.now() + BUSY_FOR
     more = True
+    failure: BaseException | None = None
     try:
         while more or hands:
             if more and len(hands) < AT_ONCE:
                 now, room = clock.now(), AT_ONCE - len(hands)
-                taken, following = await take(room)
+                try:
+                    taken, following = await take(room)
+                except Exception as error:
+                    taken, following, failure = (), 0, error
                 hands |= {asyncio.ensure_future(handle(each)) for each in taken}
                 more = len(taken) == room
                 if now < following <= now + SOON:  # also where the engine's clock is ahead of this one
@@ -47,9 +52,13 @@ async def work_off(
                 break
             done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                earliest(moments, task.result())
+                failure = task.exception() or failure
+                if task.exception() is None:
+                    earliest(moments, task.result())
             now = clock.now()
-            if now > stop:
+            if failure is not None:
+                more = False
+            elif now > stop:
                 if more:
                     earliest(moments, {partition: now})
                 more = False
@@ -60,6 +69,8 @@ async def work_off(
         for hand in hands:
             hand.cancel()
         await asyncio.gather(*hands, return_exceptions=True)
+    if failure is not None:
+        raise failure
     return moments
 
 

@@ -273,7 +273,11 @@ class Sending:
     async def _move(self, taken: TakenMessage, delivery: MessageDelivery, contact: str) -> Moments:
         """The contact was joined into another: its message goes after it, whoever tries it how often."""
         now, home = self._clock.now(), self._store.partition(contact)
-        await self._outbox.add(replace(delivery, contact=contact, not_before=now, slot=0))
+        after = replace(delivery, contact=contact, not_before=now, slot=0)
+        if home == taken.partition:
+            await self._outbox.index(after)
+            return await self._finish(taken, after, again=now)
+        await self._outbox.add(after)
         await self._outbox.finish(taken, delivery, now, moved_to=contact)
         return {home: now}
 

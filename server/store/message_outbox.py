@@ -105,6 +105,12 @@ class MessageOutbox:
         with redis_needed():
             return bool(await script("message_add")(self._redis, names, words))
 
+    async def index(self, delivery: MessageDelivery) -> None:
+        """Have a message known as one of its contact, where that has become another of the same partition."""
+        name = keys.deliveries_of(self._partition(delivery.contact), delivery.contact)
+        with redis_needed():
+            await self._redis.zadd(name, {delivery.id: delivery.created})
+
     async def take(self, partition: int, now: Millis, until: Millis, limit: int) -> tuple[list[TakenMessage], Millis]:
         """Take up to `limit` messages that are due, each for this courier alone until `until`.
 
