@@ -201,8 +201,7 @@ class _Looking:
         now, book, cause, timezone = self._batch.moment, self._book, f"sweep {name}", self._timezone
         former = None if contact.version == book.version else self._formers.of(contact)
         if sweep.resumed:
-            contact.changes_at = now  # so that it is looked at, whenever that would be due
-            yield advance(contact, book, now, entry_id=cause, timezone=timezone, past=past, former=former)
+            yield advance(contact, book, now, entry_id=cause, timezone=timezone, past=past, former=former, roused=True)
         for occurrence in sweep.occurrences:
             yield occur(contact, occurrence, book, now, entry_id=cause, timezone=timezone, past=past, former=former)
             former = None
