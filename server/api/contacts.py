@@ -75,8 +75,8 @@ class ContactRoutes(Controller):
         if not given:
             return await services.contacts.page(actor, cursor=cursor, limit=limit)
         index = services.segments if segment is not None else services.lists
-        members = await index.members(actor, given[0], limit, cursor)
-        return ContactPage(await services.contacts.among([each.id for each in members.members]), members.next)
+        ids, following = await index.ids(actor, given[0], limit, cursor)
+        return ContactPage(await services.contacts.among(ids), following)
 
     @get("/{ref:str}", summary="What is known of a contact")
     async def contact(self, services: From, actor: Who, ref: FromPath[str]) -> ContactView:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from rules.contact import Contact
 from rules.entry import ListChanged
 from rules.rulebook import Rulebook
 from server.errors import NotFound
 from server.model.actor import Actor
 from server.services.access import require
+from server.services.ranking import Cursor, Ranking
 from server.services.rulebooks import Rulebooks
 from server.store.ranked import Ranked
 from server.store.store import Store
@@ -47,10 +50,14 @@ class _Named:
 
     kind: str
 
-    def __init__(self, store: Store, rulebooks: Rulebooks, index: Ranked) -> None:
+    def __init__(self, store: Store, rulebooks: Rulebooks, index: Ranked, timezone: str) -> None:
         self._store = store
         self._rulebooks = rulebooks
         self._index = index
+        self._timezone = timezone
+
+    def _holds(self, contact: Contact, name: str) -> bool:
+        raise NotImplementedError
 
     async def list(self, actor: Actor) -> list[SegmentView]:
         """All of them, in the order of the text. Raises `Forbidden`."""
@@ -77,17 +84,42 @@ class _Named:
         return text
 
     async def members(self, actor: Actor, name: str, limit: int = 10, cursor: str | None = None) -> Members:
-        """Who is in it, by score. Raises `Forbidden`, `NotFound`, `Invalid` for a bad cursor."""
+        """Who is in it, by score as it is now; further pages by what the scores were at the first.
+
+        Where rules age, a page costs as much as all above it. Raises `Forbidden`, `NotFound`, `Invalid` for a bad
+        cursor.
+        """
         require(actor, "read", "rep")
-        await self.get(actor, name)
-        ranked, following = await self._index.members(name, limit, cursor)
-        contacts = await self._store.contacts.load_many([contact_id for contact_id, _ in ranked])
-        members = [
-            Member(contact_id, score, contact.attributes)
-            for (contact_id, score), contact in zip(ranked, contacts, strict=True)
-            if contact is not None
-        ]
-        return Members(members, following)
+        book = await self._rulebooks.live()
+        self._text(book, name)
+        now = self._store.clock.now()
+        after = Cursor.read(cursor, now) if cursor else None
+        moment = now if after is None else after.moment
+        ranking = Ranking(
+            self._store.contacts,
+            self._index,
+            name,
+            lambda contact: self._holds(contact, name),
+            book,
+            moment,
+            self._timezone,
+        )
+        best = await ranking.best(limit + 1, after and after[:2])
+        members = [Member(one.id, one.tenths / 10, one.contact.attributes) for one in best[:limit]]
+        following = Cursor(best[limit - 1].tenths, best[limit - 1].id, moment) if len(best) > limit else None
+        return Members(members, str(following) if following else None)
+
+    async def ids(
+        self, actor: Actor, name: str, limit: int = 100, cursor: str | None = None
+    ) -> tuple[Sequence[str], str | None]:
+        """The ids of who is in it, in no order to rely on, and the cursor of the next page; all pages cost the same.
+
+        Raises `Forbidden`, `NotFound`, `Invalid` for a bad cursor.
+        """
+        require(actor, "read", "rep")
+        self._text(await self._rulebooks.live(), name)
+        found, following = await self._index.members(name, limit, cursor)
+        return [contact_id for contact_id, _ in found], following
 
 
 class Segments(_Named):
@@ -95,8 +127,11 @@ class Segments(_Named):
 
     kind = "segment"
 
-    def __init__(self, store: Store, rulebooks: Rulebooks) -> None:
-        super().__init__(store, rulebooks, store.segments)
+    def __init__(self, store: Store, rulebooks: Rulebooks, *, timezone: str = "UTC") -> None:
+        super().__init__(store, rulebooks, store.segments, timezone)
+
+    def _holds(self, contact: Contact, name: str) -> bool:
+        return name in contact.segments
 
 
 class Lists(_Named):
@@ -104,8 +139,11 @@ class Lists(_Named):
 
     kind = "list"
 
-    def __init__(self, store: Store, rulebooks: Rulebooks) -> None:
-        super().__init__(store, rulebooks, store.lists)
+    def __init__(self, store: Store, rulebooks: Rulebooks, *, timezone: str = "UTC") -> None:
+        super().__init__(store, rulebooks, store.lists, timezone)
+
+    def _holds(self, contact: Contact, name: str) -> bool:
+        return name in contact.lists
 
     async def put(self, actor: Actor, name: str, contact: str, *, member: bool) -> bool:
         """Put a contact (by id) on a list, or take it off; False where that has not taken effect yet.
