@@ -22,7 +22,10 @@ Place = tuple[str, tuple[int, ...]]
 def send(
     partition: int, seal: Sealer, contact: Contact, sends: Sequence[Outgoing], entry_id: str, now: Millis
 ) -> Iterator[tuple[Word, ...]]:
-    """The commands that make messages due: each waits in the outbox until a courier takes it."""
+    """The commands that make messages due: each waits in the outbox until a courier takes it.
+
+    They fall due in their order, which the fraction of the moment tells.
+    """
     for number, outgoing in enumerate(sends):
         made = delivery_id(
             partition, entry_id, contact.id, outgoing.statement, outgoing.rule, outgoing.run, outgoing.step,
@@ -48,7 +51,7 @@ def send(
         )
         of_contact = keys.deliveries_of(partition, contact.id)
         yield "SET", keys.delivery(partition, made), seal.encode("delivery", delivery)
-        yield "ZADD", keys.messages_due(partition), due, made
+        yield "ZADD", keys.messages_due(partition), f"{due}.{min(number, 999):03}", made
         yield "ZADD", keys.deliveries(partition, "waiting"), now, made
         yield "ZADD", of_contact, now, made
         yield "ZREMRANGEBYRANK", of_contact, 0, -1 - _REMEMBERED

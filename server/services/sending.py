@@ -103,6 +103,7 @@ class Sending:
         self._outbox = MessageOutbox(store.redis, store.seal, store.partitions)
         self._pace = Pace(store.redis)
         self._free: dict[str, asyncio.Semaphore] = {}
+        self._stopping = False
         self._turns: dict[str, asyncio.Task[Moments]] = {}  # of contacts, so that theirs go in their order
 
     async def send(self, partition: int) -> Moments:
@@ -112,10 +113,16 @@ class Sending:
         """
 
         async def take(room: int) -> tuple[list[TakenMessage], Millis]:
+            if self._stopping:
+                return [], 0
             now = self._clock.now()
             return await self._outbox.take(partition, now, now + HELD, room)
 
         return await work_off(self._clock, partition, take, self._in_turn)
+
+    def stop(self) -> None:
+        """Begin nothing more: what is being handed over comes to its end, the rest is left to others."""
+        self._stopping = True
 
     async def next_due(self, *, within: Millis) -> Moments:
         """The partitions that must be looked at soon, and when: what a sweep finds that no bell told of."""
@@ -264,6 +271,8 @@ class Sending:
         except TimeoutError:
             raise Later(now + _HURRY) from None
         try:
+            if self._stopping:
+                raise Later(now)
             yield
         finally:
             free.release()

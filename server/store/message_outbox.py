@@ -18,7 +18,6 @@ from server.store.coalesce import Coalescer
 from server.store.codec import SealError
 from server.store.faults import redis_needed
 from server.store.scripts import script
-from server.store.wire import Word
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from server.store.codec import Sealer
 
 __all__ = ["MOVED", "SEAL", "WAITING", "Found", "MessageOutbox", "Reservation", "Start", "TakenMessage"]
-__all__ += ["commands_to_add", "index_of"]
+__all__ += ["index_of"]
 
 MOVED: Final = b">"  # a delivery's record says so, and which contact, where its own was joined into that one
 SEAL: Final = "delivery"  # the kind of record that a delivery is sealed as
@@ -67,17 +66,6 @@ class Found(NamedTuple):
     partition: int
     delivery: MessageDelivery
     row: bytes
-
-
-def commands_to_add(partition: int, delivery: MessageDelivery, seal: Sealer) -> list[list[Word]]:
-    """What puts a new message on its way, as commands of a commit."""
-    return [
-        ["SET", keys.delivery(partition, delivery.id), seal.encode(SEAL, delivery)],
-        ["ZADD", keys.messages_due(partition), delivery.not_before or delivery.created, delivery.id],
-        ["ZADD", keys.deliveries(partition, "waiting"), delivery.created, delivery.id],
-        ["ZADD", keys.deliveries_of(partition, delivery.contact), delivery.created, delivery.id],
-        ["ZREMRANGEBYRANK", keys.deliveries_of(partition, delivery.contact), 0, -1 - _OF_CONTACT],
-    ]
 
 
 class MessageOutbox:

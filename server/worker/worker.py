@@ -18,7 +18,11 @@ from arq.worker import func
 
 from server.errors import Unavailable
 from server.services.deliveries import Deliveries
+from server.services.rounds import earliest
+from server.services.sending import Sending
 from server.store.faults import REDIS_FAULTS
+from server.worker.message_rounds import MessageRounds
+from server.worker.feeds import Feeds
 from server.worker.queue import DELIVER, QUEUE, Queue
 
 __all__ = ["Worker"]
@@ -26,6 +30,8 @@ __all__ = ["Worker"]
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY: Final = 5  # seconds
+_FEEDS_SECOND: Final = 23  # of each minute: whose feeds are due is looked at
+_FEEDS_TIMEOUT: Final = 600  # seconds
 _LONGEST_SLEEP: Final = 1.0  # seconds; a stroke may have gone to a worker that died
 _JOB_TIMEOUT: Final = 30  # seconds; longer than `deliver` is busy
 _GRACE: Final = 9  # seconds that jobs in hand may take when the worker is asked to stop
@@ -35,12 +41,19 @@ _AFTER_FAULT: Final = 0.5
 class Worker(ArqWorker):
     """Runs bells and the sweep. `await worker.serve(stop)` until `stop` is set."""
 
-    def __init__(self, queue: Queue, deliveries: Deliveries) -> None:
+    def __init__(
+        self, queue: Queue, deliveries: Deliveries, sending: Sending | None = None, feeds: Feeds | None = None
+    ) -> None:
         self._queue = queue
         self._deliveries = deliveries
+        self._sending = sending
+        self._messages = None if sending is None else MessageRounds(queue, sending)
+        self._feeds = feeds
+        sweep = cron(self._sweep, name="sweep", second=set(range(0, 60, SWEEP_EVERY)), max_tries=1)
+        poll = cron(self._poll, name="feeds", second=_FEEDS_SECOND, timeout=_FEEDS_TIMEOUT, max_tries=1)
         super().__init__(
             functions=[func(self._deliver, name=DELIVER, max_tries=1)],
-            cron_jobs=[cron(self._sweep, name="sweep", second=set(range(0, 60, SWEEP_EVERY)), max_tries=1)],
+            cron_jobs=[sweep] if feeds is None else [sweep, poll],
             queue_name=QUEUE,
             redis_pool=queue.pool,
             handle_signals=False,
@@ -88,20 +101,33 @@ class Worker(ArqWorker):
         await self._queue.wait(_LONGEST_SLEEP if until_next is None else min(until_next, _LONGEST_SLEEP))
 
     async def _finish_jobs(self) -> None:
+        ending = asyncio.create_task(self._messages.end(_GRACE)) if self._messages is not None else None
         tasks = [task for task in self.tasks.values() if not task.done()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_GRACE)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if ending is not None:
+            await ending
 
     # --- jobs --------------------------------------------------------------------------------------------------
 
     async def _deliver(self, ctx: dict[Any, Any], partitions: Sequence[int]) -> None:
+        if self._messages is not None:
+            for partition in partitions:
+                self._messages.look(partition)
         await asyncio.gather(*(self._bring_up_to_date(partition) for partition in partitions))
 
     async def _sweep(self, ctx: dict[Any, Any]) -> None:
         await self._look_everywhere()
+
+    async def _poll(self, ctx: dict[Any, Any]) -> None:
+        assert self._feeds is not None
+        try:
+            await self._feeds.poll()
+        except Unavailable:
+            log.warning("feeds put off: the store is out of reach")
 
     async def _bring_up_to_date(self, partition: int) -> None:
         try:
@@ -113,7 +139,10 @@ class Worker(ArqWorker):
     async def _look_everywhere(self) -> None:
         """Ring for every outbox in which something is due before the next sweep: what no bell told of."""
         try:
-            for partition, moment in (await self._deliveries.next_due(within=SWEEP_EVERY * 1000)).items():
+            moments = await self._deliveries.next_due(within=SWEEP_EVERY * 1000)
+            if self._sending is not None:
+                earliest(moments, await self._sending.next_due(within=SWEEP_EVERY * 1000))
+            for partition, moment in moments.items():
                 await self._queue.ring_at(partition, moment)
         except Unavailable:
             log.warning("sweep put off: the store is out of reach")

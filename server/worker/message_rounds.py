@@ -1,0 +1,56 @@
+"""Rounds of messages: at most one a partition in this process, beside the jobs, so that cards wait for no mail server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from server.errors import Unavailable
+from server.services.sending import Sending
+from server.store.faults import REDIS_FAULTS
+from server.worker.queue import Queue
+
+__all__ = ["MessageRounds"]
+
+log = structlog.get_logger(__name__)
+
+
+class MessageRounds:
+    """Starts a round where a bell rings. `await end(grace)` lets those that are under way finish."""
+
+    def __init__(self, queue: Queue, sending: Sending) -> None:
+        self._queue = queue
+        self._sending = sending
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()
+
+    def look(self, partition: int) -> None:
+        """Send what is due in a partition; where a round is under way there, another follows it."""
+        if partition in self._under_way:
+            self._again.add(partition)
+            return
+        task = self._under_way[partition] = asyncio.create_task(self._rounds(partition))
+        task.add_done_callback(lambda _: self._under_way.pop(partition))
+
+    async def end(self, grace: float) -> None:
+        """Begin nothing more, and wait for what is being sent, so many seconds at most; what is cut off is unknown."""
+        self._sending.stop()
+        tasks = list(self._under_way.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _rounds(self, partition: int) -> None:
+        self._again.add(partition)
+        while partition in self._again:
+            self._again.discard(partition)
+            try:
+                for place, moment in (await self._sending.send(partition)).items():
+                    await self._queue.ring_at(place, moment)
+            except (Unavailable, *REDIS_FAULTS) as error:
+                log.warning("messages out of reach", partition=partition, reason=type(error).__name__)
+            except Exception:
+                log.exception("round of messages failed", partition=partition)
