@@ -14,6 +14,7 @@ from server.api.chat import chat_routes
 from server.api.contacts import ContactRoutes
 from server.api.documentation import OPENAPI, describe_events
 from server.api.ingest import IngestRoutes
+from server.api.mail_links import MailLinkRoutes
 from server.api.measure import measuring
 from server.api.operation import health, metrics_route, ready
 from server.api.previews import PreviewRoutes
@@ -22,6 +23,7 @@ from server.api.rejected import RejectedRoutes
 from server.api.rulebook import RulebookRoutes
 from server.api.scenarios import ScenarioRoutes
 from server.api.segments import ListRoutes, SegmentRoutes
+from server.api.visitor import visitor
 from server.api.wiring import Bot, Services, actor_of
 from server.metrics import Metrics
 
@@ -61,6 +63,8 @@ def create_app(
             PreviewRoutes,
             AlertRoutes,
             RejectedRoutes,
+            MailLinkRoutes,
+            visitor,
             ScenarioRoutes,
             *chat_routes(bots or {}),
             health,

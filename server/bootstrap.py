@@ -23,8 +23,10 @@ from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
 from server.services.drafts import Drafts
+from server.services.imports import Imports
 from server.services.ingest import Ingest
 from server.services.joining import Joining
+from server.services.links import Links
 from server.services.pauses import Pauses
 from server.services.people import People
 from server.services.previews import Previews
@@ -36,6 +38,11 @@ from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import HasState, Status
 from server.services.submissions import Submissions
+from server.services.suppressions import Suppressions
+from server.services.tasks import Tasks
+from server.services.tracking import Tracking
+from server.services.unsubscribing import Unsubscribing
+from server.services.visitors import Visitors
 from server.settings import Settings
 from server.store.buckets import Buckets
 from server.store.inbox import Inbox
@@ -70,6 +77,7 @@ class Services:
     """Every operation of the product, by what it is about."""
 
     ingest: Ingest
+    imports: Imports
     contacts: Contacts
     consents: Consents
     rulebooks: Rulebooks
@@ -85,8 +93,15 @@ class Services:
     sources: Sources
     status: Status
     rejected: Rejected
+    links: Links
+    suppressions: Suppressions
+    tracking: Tracking
+    unsubscribing: Unsubscribing
+    visitors: Visitors
     broadcasts: Broadcasts
     runs: Runs
+    tasks: Tasks
+    timezone: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +161,10 @@ async def open_relance(
         store = await _open_store(redis, settings, clock, patience, stop)
         feed = TerminalFeed(store.redis, store.seal)
         channels: dict[str, CardChannel] = {}
-        services = build_services(store, clock, settings.timezone, channels, bots if chat else None)
+        services = build_services(
+            store, clock, settings.timezone, channels, bots if chat else None,
+            public_url=settings.url, language=settings.language,
+        )  # fmt: skip
         if chat:
             bots.update(_bots(services, settings, store, clock))
             channels.update(bots, terminal=TerminalChannel(feed))
@@ -202,17 +220,26 @@ def build_services(
     timezone: str,
     channels: Mapping[str, CardChannel],
     bots: Mapping[str, HasState] | None,
+    *,
+    public_url: str = "",
+    language: str = "en",
 ) -> Services:
-    """Every service over one store. `channels` show cards, and `bots` are those of this process; both may grow."""
+    """Every service over one store. `channels` show cards, and `bots` are those of this process; both may grow.
+
+    `public_url` begins the links of messages; `language` is spoken where none is known.
+    """
     rulebooks = Rulebooks(store)
     consents = Consents(store, clock, rulebooks)
     contacts = Contacts(store, clock, rulebooks, timezone=timezone)
-    alerts = Alerts(store, clock, rulebooks, contacts)
+    alerts = Alerts(store, clock, rulebooks, contacts, timezone=timezone)
     people = People(store, clock)
     drafts = Drafts(store, clock, rulebooks, contacts, timezone=timezone)
-    ingest = Ingest(store, clock, Joining(store, clock, consents), Rates(Buckets(store.redis), clock))
+    joining = Joining(store, clock, consents)
+    ingest = Ingest(store, clock, joining, Rates(Buckets(store.redis), clock))
+    links = Links(store.seal, clock, public_url)
     return Services(
         ingest=ingest,
+        imports=Imports(store, clock, rulebooks, consents, joining, timezone=timezone),
         contacts=contacts,
         consents=consents,
         rulebooks=rulebooks,
@@ -220,14 +247,21 @@ def build_services(
         drafts=drafts,
         submissions=Submissions(store, clock, rulebooks, drafts, people),
         pauses=Pauses(store, clock, rulebooks),
-        segments=Segments(store, rulebooks),
-        lists=Lists(store, rulebooks),
+        segments=Segments(store, rulebooks, timezone=timezone),
+        lists=Lists(store, rulebooks, timezone=timezone),
         alerts=alerts,
         deliveries=Deliveries(store, clock, alerts, channels),
         people=people,
         sources=Sources(store, clock),
         status=Status(store, clock, bots),
         rejected=Rejected(store, ingest),
+        links=links,
+        suppressions=Suppressions(store, clock),
+        tracking=Tracking(store, clock, links),
+        unsubscribing=Unsubscribing(store, clock, rulebooks, consents, links, language=language),
+        visitors=Visitors(store, links, joining),
         broadcasts=Broadcasts(store, clock),
         runs=Runs(store, rulebooks, contacts),
+        tasks=Tasks(store, clock, contacts),
+        timezone=timezone,
     )

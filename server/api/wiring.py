@@ -23,6 +23,9 @@ from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import Status
+from server.services.tracking import Tracking
+from server.services.unsubscribing import Unsubscribing
+from server.services.visitors import Visitors
 
 __all__ = ["Bot", "Cursor", "From", "Limit", "Services", "Who", "actor_of"]
 
@@ -56,6 +59,12 @@ class Services(Protocol):
     def sources(self) -> Sources: ...
     @property
     def status(self) -> Status: ...
+    @property
+    def tracking(self) -> Tracking: ...
+    @property
+    def unsubscribing(self) -> Unsubscribing: ...
+    @property
+    def visitors(self) -> Visitors: ...
 
 
 class Bot(Protocol):

@@ -20,6 +20,7 @@ from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.joining import Joining
+from server.services.links import Links
 from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
@@ -28,6 +29,9 @@ from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import Status
+from server.services.tracking import Tracking
+from server.services.unsubscribing import Unsubscribing
+from server.services.visitors import Visitors
 from server.store import keys
 from server.store.buckets import Buckets
 from server.store.log import id_order
@@ -55,6 +59,12 @@ class ServerServices:
         self.status = Status(self.store, self.clock)
         self.ingest = Ingest(self.store, self.clock, self.joining, Rates(Buckets(self.store.redis), self.clock))
         self.rejected = Rejected(self.store, self.ingest)
+        self.links = Links(self.store.seal, self.clock, "http://relance.test")
+        self.tracking = Tracking(self.store, self.clock, self.links)
+        self.visitors = Visitors(self.store, self.links, self.joining)
+        self.unsubscribing = Unsubscribing(
+            self.store, self.clock, self.rulebooks, self.consents, self.links, language="en"
+        )
         self.broadcasts = Broadcasts(self.store, self.clock)
         self.runs = Runs(self.store, self.rulebooks, self.contacts)
 
