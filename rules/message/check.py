@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -15,11 +15,12 @@ from rules.near import nearest
 from rules.rulebook import Rulebook
 from rules.template_check import Mistake, Names, mistakes, references
 
-__all__ = ["LINKS", "check_layout", "check_piece", "names_of"]
+__all__ = ["LINKS", "check_layout", "check_piece", "fields_read", "names_of"]
 
 LINKS: Final = ("unsubscribe", "preferences", "view")
 _NAMES: Final = ("contact", "entry", "event", "score", "now", "links", "purpose", "locale", "sender")
 _OF_LAYOUT: Final = ("content", "subject", "preheader", "footer")
+_WHOLE: Final = ("contact", "event", "entry")
 _FIELDS: Final = {
     "links": LINKS,
     "purpose": ("name", "wording"),
@@ -68,6 +69,20 @@ def check_layout(piece: Piece, lines: Sequence[str], needed: Sequence[str]) -> l
         for name in needed
         if name not in read
     ]
+
+
+def fields_read(piece: Piece) -> Iterator[str]:
+    """The names that a text without mistakes reads of contact, event and entry; "*" where it reads one as a whole."""
+    tree = sandbox().parse(piece.text)
+    read = 0
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        field = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", "*")  # type: ignore[attr-defined]
+        yield "*" if field == "properties" else str(field)
+        read += isinstance(node.node, nodes.Name) and node.node.name in _WHOLE  # type: ignore[attr-defined]
+    for named in tree.find_all(nodes.Keyword):  # `map(attribute="email")`
+        yield str(getattr(named.value, "value", "*"))
+    if sum(node.name in _WHOLE for node in tree.find_all(nodes.Name)) > read:
+        yield "*"
 
 
 def _placed(one: Mistake, piece: Piece, lines: Sequence[str]) -> Problem:

@@ -13,13 +13,13 @@ from jinja2 import TemplateError, meta
 
 from rules.contact import Event
 from rules.errors import Problem, RuleError, RuleErrors
-from rules.message.check import check_layout, check_piece, names_of
+from rules.message.check import check_layout, check_piece, fields_read, names_of
 from rules.message.layout import footer_text, footer_words, layout_source
 from rules.message.markup import filled, filled_html, filled_json, html_of, one_line, text_of
 from rules.message.sandbox import FORMATS, Html, Marks, Values, charge, generated, readable, sandbox
 from rules.message.source import LAYOUT, Format, Piece, read_source
 from rules.moment import instant, millis
-from rules.rulebook import Attribute, Purpose, Rulebook
+from rules.rulebook import Purpose, Rulebook
 from rules.template import duration, functions
 
 __all__ = ["CompiledMessage", "Formats", "MessageFault", "Words", "compile_message", "render_message"]
@@ -41,7 +41,8 @@ class MessageFault(RuleError):
 
 class CompiledMessage(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A message that has no mistakes. `whole`: its HTML is a document of its own, and goes into no layout.
-    `reads_history`: it asks for events of the contact."""
+    `reads_history`: it asks for events of the contact. `fields` are the names that it reads of contact, event and
+    entry; "*" where it reads one of them as a whole."""
 
     name: str
     channel: str
@@ -51,6 +52,7 @@ class CompiledMessage(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     text: Any = None
     whole: bool = False
     reads_history: bool = False
+    fields: frozenset[str] = frozenset()
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ def compile_message(name: str, channel: str, format: Format, source: str, book: 
         text=sandbox().from_string(read.text.text) if read.text else None,
         whole=whole,
         reads_history=any(map(_asks_history, pieces)),
+        fields=frozenset(field for piece in pieces for field in fields_read(piece)),
     )
 
 
@@ -94,7 +97,6 @@ def render_message(
     compiled: CompiledMessage,
     facts: Mapping[str, Any],
     *,
-    attributes: Mapping[str, Attribute],
     events: Callable[[str], Iterable[Event]],
     links: Mapping[str, str],
     purpose: Purpose | None = None,

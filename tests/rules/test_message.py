@@ -52,7 +52,6 @@ def rendered(
     return render_message(
         compile_message("welcome", channel, form, source, BOOK),
         facts,
-        attributes=BOOK.attributes,
         events=lambda name: [one for one in reversed(events) if one.name == name],
         links=links,
         purpose=BOOK.purposes["newsletter"],
@@ -196,7 +195,8 @@ def test_a_text_message_of_another_channel_is_its_body() -> None:
 def test_values_in_json_are_quoted_by_where_they_stand() -> None:
     source = (
         '{"name": {{ contact.first_name }}, "said": "He \\" said {{ contact.first_name }}",'
-        ' "none": {{ contact.email }}, "points": {{ contact.points }}, "tags": {{ contact.tags }}, "entry": {{ entry.properties }},'
+        ' "none": {{ contact.email }}, "points": {{ contact.points }},'
+        ' "tags": {{ contact.tags }}, "entry": {{ entry.properties }},'
         ' "yes": {{ entry.yes }}}'
     )
     words = rendered(
@@ -230,7 +230,7 @@ def test_every_mistake_is_told_with_its_place() -> None:
         "line 2, column 24: unknown attribute contact.frst_name — did you mean first_name?",
         "line 6, column 6: unknown name evnt — did you mean event?",
         "line 6, column 25: unknown name links.unsubscrib — did you mean unsubscribe?",
-        "line 6, column 53: unknown segment hto — did you mean hot?",
+        "line 6, column 54: unknown segment hto — did you mean hot?",
     ]
 
 
