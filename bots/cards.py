@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from bots.replies import Button, Field, Reply
+from collections.abc import Iterator
+
+from bots.replies import Button, Field, Item, Reply
 from rules.contact import AlertStatus
 from server.i18n import Translator, mark
-from server.model.card import Card, CardReason
+from server.model.card import Card, CardReason, CardRow
+from server.services.alerts import Outcome
 
 TEXT, NAME = 1000, 120  # characters: a card is one message in every medium
 
-__all__ = ["STATUSES", "card_reply", "reason_text", "status_text"]
+__all__ = ["OUTCOMES", "STATUSES", "card_buttons", "card_reply", "outcome_text", "reason_text", "status_text"]
 
 STATUSES: dict[AlertStatus, str] = {
     "open": mark("open"),
@@ -18,48 +21,63 @@ STATUSES: dict[AlertStatus, str] = {
     "done": mark("done"),
     "dismissed": mark("dismissed"),
 }
+OUTCOMES: dict[Outcome, str] = {"won": mark("won"), "lost": mark("lost"), "junk": mark("junk")}
 
 
 def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
     """A card as it is shown. `repeated` says that this may be a second copy of it."""
-    fields = [Field(t("Score"), t.number(card.score)), Field(t("Status"), status_text(card.status, card.owner, t))]
-    if card.outcome:
-        fields.append(Field(t("Outcome"), card.outcome))
-    if card.count > 1:
-        fields.append(Field(t("Times"), t("{count} times", count=t.number(card.count))))
     lines = [_cut(card.text, TEXT)] if card.text else []
     lines += ["• " + reason_text(reason, t) for reason in card.reasons]
-    footer = t("{alert} · trigger {trigger} · rulebook {version}", alert=card.alert, trigger=card.trigger,
-               version=card.version)  # fmt: skip
+    footer = _footer(card, t)
     if repeated:
         mark_of_copy = t("repeated: this card may be here twice")
         footer = f"{mark_of_copy} · {footer}"
     return Reply(
         title=_cut(card.who, NAME),
         lines=tuple(lines),
-        fields=tuple(fields),
+        fields=tuple(_fields(card, t)) if card.kind != "digest" else (),
+        items=tuple(_row(place, row, t) for place, row in enumerate(card.rows, start=1)),
         footer=footer,
         buttons=card_buttons(card, t),
     )
 
 
-def card_buttons(card: Card, t: Translator) -> tuple[Button, ...]:
-    """What can be done about a card in its present state."""
-    why = Button(t("Why?"), f"why {card.contact}")
+def card_buttons(card: Card, t: Translator, *, few: bool = False) -> tuple[Button, ...]:
+    """What can be done about a card in its present state; `few`: in a list of many."""
+    if card.kind == "digest":
+        return ()
+    why, alert = Button(t("Why?"), f"why {card.contact}"), card.alert
+    claim, release = Button(t("Claim"), f"claim {alert}", "primary"), Button(t("Release"), f"release {alert}")
+    snooze, done = Button(t("Snooze"), f"snooze {alert}"), Button(t("Finish"), f"done {alert} ?")
+    dismiss = Button(t("Dismiss"), f"dismiss {alert}")
     match card.status:
-        case "open" | "snoozed":
-            return (Button(t("Claim"), f"claim {card.alert}", "primary"), why)
+        case "open":
+            return (claim, why) if few else (claim, snooze, done, dismiss, why)
+        case "snoozed":
+            return (claim, why) if few else (claim, done, dismiss, why)
         case "claimed":
-            return (Button(t("Release"), f"release {card.alert}"), why)
+            return (release, done, why) if few else (done, snooze, release, dismiss, why)
         case _:
             return (why,)
 
 
 def status_text(status: AlertStatus, owner: str, t: Translator) -> str:
     """`claimed by Ana`, `open`."""
-    if status == "claimed" and owner:
-        return t("claimed by {owner}", owner=owner)
+    match status:
+        case "claimed" if owner:
+            return t("claimed by {owner}", owner=owner)
+        case "snoozed" if owner:
+            return t("put off by {owner}", owner=owner)
+        case "done" if owner:
+            return t("finished by {owner}", owner=owner)
+        case "dismissed" if owner:
+            return t("dismissed by {owner}", owner=owner)
     return t(STATUSES[status])
+
+
+def outcome_text(outcome: str, t: Translator) -> str:
+    """`won`, or the reason for which an alert was dismissed."""
+    return t(OUTCOMES[outcome]) if outcome in OUTCOMES else outcome
 
 
 def reason_text(reason: CardReason, t: Translator) -> str:
@@ -67,6 +85,54 @@ def reason_text(reason: CardReason, t: Translator) -> str:
     text = f"{reason.rule} {t.points(reason.points)}"
     times = t.count("once", "{number} times", reason.hits)
     return f"{text} ({times})" if reason.hits else text
+
+
+def _fields(card: Card, t: Translator) -> Iterator[Field]:
+    """At most ten, which is what a section of Slack holds."""
+    score = t.number(card.score)
+    if card.gained:
+        score = t("{score} ({points} in 24 hours)", score=score, points=t.points(card.gained))
+    yield Field(t("Score"), score)
+    status = status_text(card.status, card.owner, t)
+    if card.status == "snoozed" and card.until:
+        status = t("{status} until {moment}", status=status, moment=t.local(card.until, card.timezone))
+    yield Field(t("Status"), status)
+    if card.outcome:
+        yield Field(t("Outcome"), outcome_text(card.outcome, t))
+    if card.due:
+        yield Field(t("Due"), t.local(card.due, card.timezone))
+    if card.count > 1:
+        yield Field(t("Times"), t("{count} times", count=t.number(card.count)))
+    if card.company:
+        yield Field(t("Company"), _cut(card.company, NAME))
+    if card.also:
+        waits = t(
+            "{team} too: open since {moment}", team=", ".join(card.also), moment=t.local(card.created, card.timezone)
+        )
+        yield Field(t("Told"), waits)
+    if card.last_seen:
+        yield Field(t("Last seen"), t.local(card.last_seen, card.timezone))
+    if card.there:
+        yield Field(t("Their time"), card.there)
+
+
+def _footer(card: Card, t: Translator) -> str:
+    match card.kind:
+        case "digest":
+            return t("{digest} · rulebook {version}", digest=card.trigger, version=card.version)
+        case "task" if not card.trigger:
+            return t("{alert} · a task", alert=card.alert)
+        case "task":
+            return t("{alert} · task of {rule} · rulebook {version}", alert=card.alert, rule=card.trigger,
+                     version=card.version)  # fmt: skip
+    return t("{alert} · trigger {trigger} · rulebook {version}", alert=card.alert, trigger=card.trigger,
+             version=card.version)  # fmt: skip
+
+
+def _row(place: int, row: CardRow, t: Translator) -> Item:
+    """A contact of a digest: its place, its name, the number it is ranked by."""
+    buttons = (Button(t("Contact"), f"contact {row.contact}"), Button(t("Task"), f"task {row.contact}"))
+    return Item(title=_cut(f"{place}. {row.who} · {t.number(row.value)}", NAME), buttons=buttons)
 
 
 def _cut(text: str, limit: int) -> str:

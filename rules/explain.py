@@ -13,7 +13,7 @@ from rules.rulebook import Rulebook
 from rules.score import counted, points
 from rules.verdict import Part, RuleWhy, explain_rule
 
-__all__ = ["Part", "RuleWhy", "ScoreLine", "explain_rule", "explain_score"]
+__all__ = ["Part", "RuleWhy", "ScoreLine", "explain_rule", "explain_score", "gained"]
 
 
 class ScoreLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,3 +56,14 @@ def explain_score(
         fresh = hit.tenths * len(times) / 10 if hit.ages else msgspec.UNSET
         lines.append(ScoreLine(rule=name, points=round(worth, 3), hits=found, counted=count, text=text, fresh=fresh))
     return lines
+
+
+def gained(contact: Contact, book: Rulebook, since: Millis, now: Millis, timezone: str = "UTC") -> int:
+    """The tenths of a point that what happened after a moment is worth now: counted hits and adjustments."""
+    plan = plan_of(book)
+    where = zone(contact.attributes.get("timezone"), timezone)
+    total = float(sum(each.tenths for each in contact.adjustments if each.time > since))
+    for name in contact.hits:
+        if (hit := plan.hits.get(name)) is not None:
+            total += points(hit, [time for time in counted(contact, hit, where) if time > since], now)
+    return round(total)

@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from rules.contact import Millis
+from rules.moment import zone
 
 __all__ = ["DOMAIN", "LANGUAGES", "LOCALES", "Translator", "mark", "supported", "translator"]
 
@@ -79,6 +80,11 @@ class Translator:
         if apart > -datetime.timedelta(minutes=1):
             return self(_JUST_NOW)
         return format_timedelta(apart, add_direction=True, locale=self.language)
+
+    def local(self, time: Millis, timezone: str) -> str:
+        """A moment as a clock in a zone shows it: `Tue 3 Mar 09:00`."""
+        moment = datetime.datetime.fromtimestamp(time / 1000, zone(timezone))
+        return format_datetime(moment, "EEE d MMM HH:mm", locale=self.language)
 
     def moment(self, time: Millis) -> str:
         """A moment, in UTC."""

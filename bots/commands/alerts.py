@@ -1,19 +1,18 @@
-"""Commands about alerts: leads, claim, release."""
+"""Commands that list leads: of alerts, of a segment."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Self
 
-import msgspec
-
-from bots.cards import card_buttons, card_reply, reason_text, status_text
+from bots.cards import card_buttons, reason_text, status_text
 from bots.commands.base import Asking, Command, Misused, fold
 from bots.commands.contacts import lead_items
 from bots.replies import Item, Pages, Reply
 from rules.contact import Alert, AlertStatus
-from server.i18n import mark
+from server.i18n import Translator, mark
 
-__all__ = ["Claim", "Leads", "Release"]
+__all__ = ["Leads", "Top", "pages_of"]
 
 PAGE: Final = 10
 PAGES: Final = 50
@@ -76,70 +75,64 @@ class Leads(Command, frozen=True, kw_only=True, tag="leads"):
         return Reply(title=title, items=tuple(items), pages=self._pages(asking, start + PAGE < len(alerts)))
 
     async def _members(self, asking: Asking) -> Reply:
-        t = asking.t
-        end = self.page * PAGE  # pages are numbered, so that a button needs no cursor; few read beyond the second
-        listed = await asking.services.segments.members(asking.actor, self.scope, limit=end + 1)
-        members = listed.members[end - PAGE : end]
-        items = await lead_items(asking, [member.id for member in members])
+        items, more = await _hottest(asking, self.scope, self.page)
         if not items:
-            return Reply(title=self.scope, lines=(t("Nobody is in this segment now."),))
-        return Reply(title=self.scope, items=items, pages=self._pages(asking, len(listed.members) > end))
+            return Reply(title=self.scope, lines=(asking.t("Nobody is in this segment now."),))
+        return Reply(title=self.scope, items=items, pages=self._pages(asking, more))
 
     def _pages(self, asking: Asking, more: bool) -> Pages | None:
-        if self.page == 1 and not more:
-            return None
-        t, scope = asking.t, self.scope
-        before = Leads(scope=scope, page=self.page - 1).button(t("← Previous")) if self.page > 1 else None
-        after = Leads(scope=scope, page=self.page + 1).button(t("Next →")) if more else None
-        return Pages(number=self.page, previous=before, next=after)
+        return pages_of(asking.t, self.page, more, lambda page: Leads(scope=self.scope, page=page))
 
 
-class _OneAlert(Command, frozen=True, kw_only=True):
-    """A command about one alert."""
-
-    usage = mark("ALERT")
+class Top(Command, frozen=True, kw_only=True, tag="top"):
+    en = ("top",)
+    fr = ("top", "meilleurs")
     role = "rep"
-    alert: str
+    usage = mark("SEGMENT [N]")
+    summary = mark("the N contacts of a segment with the highest score")
+    details = (mark("N is 10 unless you say another number, and 50 at most; ten a page."),)
+
+    segment: str
+    number: int = PAGE
+    page: int = 1
 
     @classmethod
     def read(cls, rest: list[str]) -> Self:
-        if len(rest) != 1:
+        if not 1 <= len(rest) <= 3 or not all(word.isascii() and word.isdigit() for word in rest[1:]):
             raise Misused(cls)
-        return cls(alert=rest[0].lstrip("#"))
-
-    async def _answer(self, asking: Asking, alert: Alert, title: str) -> Reply:
-        card = await asking.services.alerts.card(alert)
-        shown = card_reply(card, asking.t)
-        return msgspec.structs.replace(shown, title=title, lines=(card.who, *shown.lines), tone="good")
-
-
-class Claim(_OneAlert, frozen=True, kw_only=True, tag="claim"):
-    en = ("claim",)
-    fr = ("prendre",)
-    summary = mark("take a lead on; everybody sees that you have it")
+        number, page = ([int(word[:6]) for word in rest[1:]] + [PAGE, 1][len(rest) - 1 :])[:2]
+        return cls(segment=rest[0], number=min(max(number, 1), PAGES), page=min(max(page, 1), PAGES))
 
     async def answer(self, asking: Asking) -> Reply:
-        alert = await asking.services.alerts.claim(asking.actor, self.alert)
-        if alert.owner != asking.actor.id:
-            return _pending(asking)
-        return await self._answer(asking, alert, asking.t("You have it"))
+        t = asking.t
+        items, more = await _hottest(asking, self.segment, self.page)
+        left = self.number - (self.page - 1) * PAGE
+        title = t("The {number} hottest of {segment}", number=t.number(self.number), segment=self.segment)
+        if not items or left <= 0:
+            return Reply(title=title, lines=(t("Nobody is in this segment now."),))
+        pages = pages_of(
+            t, self.page, more and left > PAGE, lambda page: Top(segment=self.segment, number=self.number, page=page)
+        )
+        return Reply(title=title, items=items[:left], pages=pages)
 
 
-class Release(_OneAlert, frozen=True, kw_only=True, tag="release"):
-    en = ("release",)
-    fr = ("rendre", "relâcher")
-    summary = mark("give a lead back to its team")
-
-    async def answer(self, asking: Asking) -> Reply:
-        alert = await asking.services.alerts.release(asking.actor, self.alert)
-        if alert.owner:
-            return _pending(asking)
-        return await self._answer(asking, alert, asking.t("It is open again"))
+def pages_of(t: Translator, page: int, more: bool, of: Callable[[int], Command]) -> Pages | None:
+    """The buttons of a page to its neighbours; None where there is but one page."""
+    if page == 1 and not more:
+        return None
+    before = of(page - 1).button(t("← Previous")) if page > 1 else None
+    return Pages(number=page, previous=before, next=of(page + 1).button(t("Next →")) if more else None)
 
 
-def _pending(asking: Asking) -> Reply:
-    t = asking.t
-    return Reply(title=t("Noted"), lines=(t("There is a backlog: the card will show it in a moment."),))
+async def _hottest(asking: Asking, segment: str, page: int) -> tuple[tuple[Item, ...], bool]:
+    """A page of a segment's members, the highest score first, and whether there are more.
+
+    Pages are numbered, so that a button needs no cursor; few read beyond the second.
+    """
+    end = page * PAGE
+    listed = await asking.services.segments.members(asking.actor, segment, limit=end + 1)
+    items = await lead_items(asking, [member.id for member in listed.members[end - PAGE : end]])
+    return items, len(listed.members) > end
 
 
 async def _item(asking: Asking, alert: Alert) -> Item:
@@ -150,4 +143,6 @@ async def _item(asking: Asking, alert: Alert) -> Item:
         parts.append(t("{count} times", count=t.number(card.count)))
     reasons = ", ".join(reason_text(reason, t) for reason in card.reasons)
     lines = [line for line in (card.text, reasons, " · ".join(parts)) if line]
-    return Item(title=f"{card.who} · {t.number(card.score)}", lines=tuple(lines), buttons=card_buttons(card, t))
+    return Item(
+        title=f"{card.who} · {t.number(card.score)}", lines=tuple(lines), buttons=card_buttons(card, t, few=True)
+    )

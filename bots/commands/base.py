@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from server.services.segments import Segments
     from server.services.status import Status
     from server.services.submissions import Submissions
+    from server.services.tasks import Tasks
 
 __all__ = ["STRANGER", "Asking", "Caller", "Command", "Misused", "Services", "fold"]
 
@@ -54,6 +55,10 @@ class Services(Protocol):
     def status(self) -> Status: ...
     @property
     def submissions(self) -> Submissions: ...
+    @property
+    def tasks(self) -> Tasks: ...
+    @property
+    def timezone(self) -> str: ...
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):

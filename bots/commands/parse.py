@@ -7,7 +7,8 @@ from functools import cache
 from typing import Final, TypeAlias
 
 from bots.commands.about import Link, Status, Whoami
-from bots.commands.alerts import Claim, Leads, Release
+from bots.commands.acting import Claim, Dismiss, Done, Release, Snooze
+from bots.commands.alerts import Leads, Top
 from bots.commands.base import Command as _Command
 from bots.commands.base import fold
 from bots.commands.contacts import ContactCard, Why
@@ -15,6 +16,8 @@ from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDr
 from bots.commands.help import Help
 from bots.commands.publishing import Approve, History, Pause, Reject, Resume, Rollback, Submit
 from bots.commands.rulebook import Rules, RulesShow, SegmentCard, Segments
+from bots.commands.timeline import Timeline
+from bots.commands.todo import Note, TaskNew, Tasks
 from server.i18n import LANGUAGES
 
 __all__ = ["COMMANDS", "Command", "Unknown", "language_of", "named", "parse"]
@@ -24,10 +27,18 @@ Command: TypeAlias = (
     | Whoami
     | Link
     | Leads
+    | Top
     | ContactCard
+    | Timeline
     | Why
     | Claim
     | Release
+    | Snooze
+    | Done
+    | Dismiss
+    | Note
+    | Tasks
+    | TaskNew
     | Rules
     | RulesShow
     | New

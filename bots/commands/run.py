@@ -94,6 +94,8 @@ async def run_text(
             return how_to_link(asking)
         if place.what == "reason":
             return await Reject(submission=place.submission, why=text.strip()).answer(asking)
+        if place.what == "command":
+            return await _permitted(asking, parse(f"{place.name} {text.strip()}"))
         taken.append(await take_text(asking, place, text, slack=slack, strict=strict))
         return taken[0].reply
 
@@ -124,13 +126,18 @@ async def run(
 
     async def answer() -> Reply:
         command = parse(said) if isinstance(said, str) else said
-        if not asking.known and type(command).role is not None:
-            return how_to_link(asking)
-        if (role := type(command).role) is not None:
-            actor.require(role)  # services check again what they do; this also covers what only reads the rulebook
-        return await command.answer(asking)
+        return await _permitted(asking, command)
 
     return await _answered(asking, answer)
+
+
+async def _permitted(asking: Asking, command: Command) -> Reply:
+    """The answer to a command, for those who may use it."""
+    if (role := type(command).role) is not None:
+        if not asking.known:
+            return how_to_link(asking)
+        asking.actor.require(role)  # services check again what they do; this also covers what only reads the rulebook
+    return await command.answer(asking)
 
 
 async def _answered(asking: Asking, answer: Callable[[], Awaitable[Reply]]) -> Reply:

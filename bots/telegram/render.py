@@ -22,6 +22,7 @@ CHARACTERS = 4096
 CALLBACK = 64
 TOAST = 200
 LABEL = 40
+ROW = 3  # keys side by side: a telephone cuts the labels of more
 SHOWN = 3500  # of a text that is asked for: a longer one is a file
 
 _TAG = re.compile(r"</?(?:b|i|code|pre)>")
@@ -108,8 +109,8 @@ def _keyboard(reply: Reply) -> Iterator[tuple[Key, ...]]:
         row = tuple(
             Key(button.label[:LABEL], button.command) for button in buttons if len(button.command.encode()) <= CALLBACK
         )
-        if row:
-            yield row
+        for at in range(0, len(row), ROW):
+            yield row[at : at + ROW]
 
 
 def _messages(parts: Iterable[str]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from rules.contact import AlertStatus, Millis
 
-__all__ = ["Card", "CardReason"]
+__all__ = ["Card", "CardReason", "CardRow"]
 
 
 class CardReason(msgspec.Struct, frozen=True):
@@ -17,8 +19,20 @@ class CardReason(msgspec.Struct, frozen=True):
     hits: int = 0
 
 
+class CardRow(msgspec.Struct, frozen=True):
+    """One of the contacts that a digest ranks: who, by what number."""
+
+    contact: str
+    who: str
+    value: float
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What a card says. `who` is a display name made of attributes `shown in alerts`, else a masked identity."""
+    """What a card says. `who` is a display name made of attributes `shown in alerts`, else a masked identity.
+
+    `gained`: points of the last 24 hours. `there`: the contact's own time and zone when this was written, "" where
+    that is not known; other moments are shown in `timezone`. `also` are teams that were told later.
+    """
 
     alert: str
     contact: str
@@ -36,3 +50,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     last_seen: Millis = 0
     revision: int = 1
     outcome: str = ""
+    kind: Literal["alert", "task", "digest"] = "alert"
+    company: str = ""
+    gained: float = 0
+    there: str = ""
+    timezone: str = "UTC"
+    also: tuple[str, ...] = ()
+    due: Millis = 0
+    until: Millis = 0
+    rows: tuple[CardRow, ...] = ()

@@ -10,7 +10,7 @@ from rules.contact import Millis
 
 __all__ = ["Draft", "Notice", "NoticeKind", "Pause", "Place", "Submission", "SubmissionStatus", "Touched", "What"]
 
-What: TypeAlias = Literal["new", "statement", "rulebook", "reason"]
+What: TypeAlias = Literal["new", "statement", "rulebook", "reason", "command"]
 SubmissionStatus: TypeAlias = Literal["waiting", "approved", "rejected", "withdrawn"]
 NoticeKind: TypeAlias = Literal["submitted", "approved", "rejected"]
 
@@ -36,7 +36,8 @@ class Touched(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a text is asked for: new statements, another text of one, of all, or the reason of a rejection.
+    """What a text is asked for: new statements, another text of one, of all, the reason of a rejection, or what follows
+    the words of a command, which are the `name`.
 
     `digest` is of the statement's text as it was shown, by which a change meanwhile is seen; `submission` is what is
     rejected; `person` is who was asked; `base` the version that a whole text is known to be made from.

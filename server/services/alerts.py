@@ -8,12 +8,15 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from rules.contact import Alert, AlertStatus, Contact, Millis
 from rules.entry import AlertActed
+from rules.explain import gained
+from rules.moment import DAY, instant, known_zone
 from rules.rulebook import Rulebook
 from server.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import Actor
 from server.model.card import Card, CardReason
 from server.ports import Clock
 from server.services.access import may, require
+from server.services.masking import company
 from server.services.rulebooks import Rulebooks
 from server.store.coalesce import Coalescer
 from server.store.store import Store
@@ -51,7 +54,10 @@ class AlertPage(NamedTuple):
 class Alerts:
     """Lists alerts, lets people claim and release them, and says what their cards show."""
 
-    def __init__(self, store: Store, clock: Clock, rulebooks: Rulebooks, names: Names) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, rulebooks: Rulebooks, names: Names, *, timezone: str = "UTC"
+    ) -> None:
+        self._timezone = timezone
         self._store = store
         self._clock = clock
         self._rulebooks = rulebooks
@@ -152,7 +158,7 @@ class Alerts:
         [contact] = await self._contacts([alert.contact])
         if contact is not None and contact.moved_to:
             contact = await self._store.contacts.load(contact.moved_to)
-        book = await self._rulebooks.live()
+        book, now = await self._rulebooks.live(), self._clock.now()
         return Card(
             alert=alert.id,
             contact=contact.id if contact else alert.contact,
@@ -170,6 +176,14 @@ class Alerts:
             last_seen=contact.last_seen if contact else 0,
             revision=alert.revision,
             outcome=alert.outcome,
+            kind=alert.kind,
+            company=company(contact, book) if contact else "",
+            gained=gained(contact, book, now - DAY, now, self._timezone) / 10 if contact else 0,
+            there=_there(contact, now) if contact else "",
+            timezone=self._timezone,
+            also=tuple(alert.also),
+            due=alert.due,
+            until=alert.until,
         )
 
     async def _load(self, alert_id: str) -> Alert:
@@ -208,6 +222,13 @@ class Alerts:
             if settled or asyncio.get_running_loop().time() > deadline:
                 return now
             await asyncio.sleep(0.02)
+
+
+def _there(contact: Contact, now: Millis) -> str:
+    """`14:05 Europe/Paris`: the time where the contact is; "" where that is not known."""
+    name = contact.attributes.get("timezone")
+    where = known_zone(name) if isinstance(name, str) and name else None
+    return f"{instant(now).astimezone(where):%H:%M} {name}" if where else ""
 
 
 def _actable(alert: Alert, actor: Actor) -> None:

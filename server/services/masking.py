@@ -5,9 +5,10 @@ from __future__ import annotations
 from rules.contact import Contact, Value
 from rules.rulebook import Rulebook
 
-__all__ = ["display", "mask_email", "mask_text", "masked_attributes"]
+__all__ = ["company", "display", "mask_email", "mask_text", "masked_attributes"]
 
 _HIDDEN = "•••"
+_COMPANY = ("company", "company_name", "organization", "organisation", "entreprise", "societe")
 
 
 def display(contact: Contact, book: Rulebook) -> str:
@@ -25,6 +26,15 @@ def display(contact: Contact, book: Rulebook) -> str:
     if "user" in identities:
         return mask_text(identities["user"])
     return contact.id
+
+
+def company(contact: Contact, book: Rulebook) -> str:
+    """The company of a contact, where the rulebook has an attribute for it that a channel may show."""
+    for name in _COMPANY:
+        declared, value = book.attributes.get(name), contact.attributes.get(name)
+        if declared is not None and value and (declared.shown_in_alerts or not declared.personal):
+            return str(value)
+    return ""
 
 
 def masked_attributes(contact: Contact, book: Rulebook) -> dict[str, Value]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from rules.contact import Alert, AlertStatus
+from rules.contact import Alert, AlertStatus, Millis
 from server.store import keys
 from server.store.faults import redis_needed
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Alerts", "alert_id", "alert_partition"]
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing to confuse when it is typed
+_STATUSES: tuple[AlertStatus, ...] = ("open", "claimed", "snoozed", "done", "dismissed")
 _TYPED = str.maketrans("OIL", "011")
 
 
@@ -64,6 +65,41 @@ class Alerts:
                 return self._seal.decode("alert", blob, Alert)
             partition = keys.partition_of(blob[1:].decode(), self._partitions)
         return None
+
+    async def load_many(self, identifiers: Sequence[str]) -> list[Alert]:
+        """Alerts by their ids, in this order; those that are gone are left out."""
+        homes = [alert_partition(identifier, self._partitions) for identifier in identifiers]
+        with redis_needed():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for home, identifier in zip(homes, identifiers, strict=True):
+                    pipe.get(keys.alert(home or 0, identifier))
+                blobs = await pipe.execute() if identifiers else []
+        found: list[Alert | None] = []
+        for identifier, blob in zip(identifiers, blobs, strict=True):
+            moved = blob is not None and blob.startswith(b">")
+            found.append(await self.load(identifier) if moved else blob and self._seal.decode("alert", blob, Alert))
+        return [alert for alert in found if alert is not None]
+
+    async def tasks(self, limit: int) -> list[Alert]:
+        """Tasks that are not over, at most so many a partition."""
+        with redis_needed():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for partition in range(self._partitions):
+                    pipe.zrange(keys.tasks(partition), 0, limit - 1)
+                answers = await pipe.execute()
+        return await self.load_many([identifier.decode() for answer in answers for identifier in answer])
+
+    async def raised_since(self, moment: Millis, limit: int) -> list[Alert]:
+        """Alerts in any state that were raised since a moment; of more than `limit` the newest."""
+        with redis_needed():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for partition in range(self._partitions):
+                    for status in _STATUSES:
+                        name = keys.alerts(partition, status)
+                        pipe.zrevrangebyscore(name, "+inf", moment, start=0, num=limit, withscores=True)
+                answers = await pipe.execute()
+        found = heapq.nlargest(limit, ((created, name) for answer in answers for name, created in answer))
+        return await self.load_many([name.decode() for _, name in found])
 
     async def listing(
         self, statuses: Collection[AlertStatus], limit: int = 20, cursor: str | None = None

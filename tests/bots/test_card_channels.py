@@ -61,11 +61,11 @@ async def test_a_card_in_slack_says_who_why_and_what_can_be_done(slack: SlackEmu
     [card] = slack.channel("#hot-leads").messages
     for words in ("Léa <b> & co", "85", "cart +60 (2 times)", "core_market +25", "open", "7K2Q", "&lt;more&gt;"):
         assert words in card.text
-    assert list(card.buttons) == ["Claim", "Why?"]
+    assert list(card.buttons) == ["Claim", "Snooze", "Finish", "Dismiss", "Why?"]
     assert card.content["metadata"] == {"event_type": "relance_alert", "event_payload": {"alert": "7K2Q"}}
     await in_slack.edit("#hot-leads", reference, TAKEN)
     assert "claimed by Ana" in card.text
-    assert list(card.buttons) == ["Release", "Why?"]
+    assert list(card.buttons) == ["Finish", "Snooze", "Release", "Dismiss", "Why?"]
     await in_slack.edit("#hot-leads", reference, TAKEN)
     assert len(slack.channel("#hot-leads").messages) == 1
 
@@ -152,11 +152,17 @@ async def test_a_card_in_telegram_says_who_why_and_what_can_be_done(
     [card] = telegram.chats[-1001].posts
     for words in ("Léa <b> & co", "85", "cart +60 (2 times)", "core_market +25", "open", "7K2Q", "<more>"):
         assert words in card.text
-    assert card.buttons == {"Claim": "claim 7K2Q", "Why?": "why u1kjpwd7k8q0cxtacd"}
+    assert card.buttons == {
+        "Claim": "claim 7K2Q",
+        "Snooze": "snooze 7K2Q",
+        "Finish": "done 7K2Q ?",
+        "Dismiss": "dismiss 7K2Q",
+        "Why?": "why u1kjpwd7k8q0cxtacd",
+    }
     await in_telegram.edit("-1001", reference, TAKEN)
     assert "claimed by Ana" in card.text
     await in_telegram.edit("-1001", reference, TAKEN)  # "message is not modified" is no failure
-    assert list(card.buttons) == ["Release", "Why?"]
+    assert list(card.buttons) == ["Finish", "Snooze", "Release", "Dismiss", "Why?"]
     assert await in_telegram.find("-1001", "7K2Q") is None
 
 
