@@ -27,6 +27,7 @@ from server.services.imports import Imports
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
+from server.services.messages import Messages
 from server.services.pauses import Pauses
 from server.services.people import People
 from server.services.previews import Previews
@@ -89,6 +90,7 @@ class Services:
     lists: Lists
     alerts: Alerts
     deliveries: Deliveries
+    messages: Messages
     people: People
     sources: Sources
     status: Status
@@ -163,7 +165,7 @@ async def open_relance(
         channels: dict[str, CardChannel] = {}
         services = build_services(
             store, clock, settings.timezone, channels, bots if chat else None,
-            public_url=settings.url, language=settings.language,
+            public_url=settings.url, language=settings.language, sender=settings.mail_from,
         )  # fmt: skip
         if chat:
             bots.update(_bots(services, settings, store, clock))
@@ -223,10 +225,12 @@ def build_services(
     *,
     public_url: str = "",
     language: str = "en",
+    sender: str = "",
 ) -> Services:
     """Every service over one store. `channels` show cards, and `bots` are those of this process; both may grow.
 
-    `public_url` begins the links of messages; `language` is spoken where none is known.
+    `public_url` begins the links of messages; `language` is spoken where none is known; `sender` is
+    whom the footer of an e-mail names.
     """
     rulebooks = Rulebooks(store)
     consents = Consents(store, clock, rulebooks)
@@ -251,6 +255,9 @@ def build_services(
         lists=Lists(store, rulebooks, timezone=timezone),
         alerts=alerts,
         deliveries=Deliveries(store, clock, alerts, channels),
+        messages=Messages(
+            store, clock, rulebooks, contacts, language=language, timezone=timezone, sender=sender, url=public_url
+        ),
         people=people,
         sources=Sources(store, clock),
         status=Status(store, clock, bots),

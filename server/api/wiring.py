@@ -16,6 +16,8 @@ from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
+from server.services.messages import Messages
+from server.services.people import People
 from server.services.previews import Previews
 from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
@@ -45,6 +47,10 @@ class Services(Protocol):
     def ingest(self) -> Ingest: ...
     @property
     def lists(self) -> Lists: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def people(self) -> People: ...
     @property
     def previews(self) -> Previews: ...
     @property

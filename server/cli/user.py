@@ -23,12 +23,13 @@ def user() -> None:
 @click.option("--role", type=click.Choice(ROLES), multiple=True, required=True, help="May be given several times.")
 @click.option("--slack", default="", metavar="T0123/U0456", help="Ids of the workspace and the user.")
 @click.option("--telegram", default="", metavar="NUMBER", help="The user's numeric id.")
+@click.option("--email", default="", metavar="ADDRESS", help="Where messages go that they send to themselves.")
 @as_json
-def add(name: str, role: tuple[Role, ...], slack: str, telegram: str, as_json: bool) -> None:
+def add(name: str, role: tuple[Role, ...], slack: str, telegram: str, email: str, as_json: bool) -> None:
     """Add a person; without an account, print the one-time code by which they link theirs."""
 
     async def work(relance: Relance) -> dict[str, Any]:
-        person = await relance.services.people.add(name, role, slack=slack, telegram=telegram)
+        person = await relance.services.people.add(name, role, slack=slack, telegram=telegram, email=email)
         if person.accounts:
             return {"user": person.id}
         return {"user": person.id, "code": await relance.services.people.link_code(person.id)}

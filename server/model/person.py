@@ -29,3 +29,4 @@ class Person(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
     accounts: tuple[Account, ...] = ()
     created: Millis = 0
+    email: str = ""  # to which messages go that they send to themselves

@@ -22,6 +22,7 @@ __all__ = ["CODE_LIFETIME", "People"]
 CODE_LIFETIME: Millis = 15 * 60 * 1000
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that looks like something else
 _SLACK = re.compile(r"[TE][A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20}")
+_EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,250}\.[^@\s<>,;\".]{2,63}")
 _TELEGRAM = re.compile(r"[0-9]{1,20}")
 
 
@@ -33,17 +34,22 @@ class People:
         self._clock = clock
         self._actors: Recent[Account, Actor] = Recent(clock, self._find_actor)
 
-    async def add(self, name: str, role: Role | Sequence[Role], *, slack: str = "", telegram: str = "") -> Person:
-        """Add a person. `slack` is `T0123/U0456` (workspace and user id), `telegram` a numeric user id.
+    async def add(self, name: str, role: Role | Sequence[Role], *, slack: str = "", telegram: str = "", email: str = "") -> Person:
+        """Add a person. `slack` is `T0123/U0456` (workspace and user id), `telegram` a numeric user id; `email` is where
+        messages go that they send to themselves.
 
         Raises `Invalid`, or `Conflict` where the name or an account is somebody's already.
         """
         roles: tuple[Role, ...] = (role,) if isinstance(role, str) else tuple(role)
         accounts = _read_accounts(slack, telegram)
         _check(name, roles)
+        if email and not _EMAIL.fullmatch(email):
+            message = "an e-mail address is written ann@shop.example"
+            raise Invalid(message, [FieldError("email", message)], code="wrong_person")
         person = Person(
-            id="u" + secrets.token_hex(5), name=name, roles=roles, accounts=accounts, created=self._clock.now()
-        )
+            id="u" + secrets.token_hex(5), name=name, roles=roles, accounts=accounts, created=self._clock.now(),
+            email=email,
+        )  # fmt: skip
         await self._kept.save(person)  # before its name and accounts: a crash in between leaves nothing that blocks
         taken = ""
         if await self._kept.claim_name(name, person.id) != person.id:
@@ -59,6 +65,11 @@ class People:
     async def actor(self, platform: str, workspace: str, user: str) -> Actor | None:
         """Who acts from this account; None where nobody has linked it."""
         return await self._actors.get(Account(platform, workspace, user))
+
+    async def address(self, user: str, channel: str) -> str:
+        """Where a person is reached over a channel of messages; "" where they are not. `user` is an id."""
+        person = await self._kept.load(user) if channel == "email" else None
+        return person.email if person else ""
 
     async def all(self) -> list[Person]:
         """Everybody, by name."""

@@ -21,6 +21,8 @@ from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
+from server.services.messages import Messages
+from server.services.people import People
 from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
@@ -53,6 +55,8 @@ class ServerServices:
         self.joining = Joining(self.store, self.clock, self.consents)
         self.sources = Sources(self.store, self.clock)
         self.contacts = Contacts(self.store, self.clock, self.rulebooks)
+        self.messages = Messages(self.store, self.clock, self.rulebooks, self.contacts, url="http://relance.test")
+        self.people = People(self.store, self.clock)
         self.segments = Segments(self.store, self.rulebooks)
         self.lists = Lists(self.store, self.rulebooks)
         self.alerts = Alerts(self.store, self.clock, self.rulebooks, self.contacts)
