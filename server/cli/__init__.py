@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Final
 
 import click
@@ -22,6 +23,7 @@ COMMANDS: Final = {
     "history": ("rulebook", "List the published versions."),
     "rollback": ("rulebook", "Publish an earlier version again."),
     "library": ("library", "Ready-made rulebooks."),
+    "import": ("imports", "Take in contacts or events from a file."),
     "export": ("export", "Print what the service holds."),
     "contact": ("contact", "What is known of a contact, and why."),
     "source": ("source", "Sources of events and their write keys."),
@@ -41,7 +43,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"server.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        name = cmd_name + "_" * iskeyword(cmd_name)
+        command = getattr(import_module(f"server.cli.{COMMANDS[cmd_name][0]}"), name)
         assert isinstance(command, click.Command)
         return command
 

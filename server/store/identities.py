@@ -131,6 +131,15 @@ class Identities:
         """Point an identity at a contact unless it already names one; return the contact that it names."""
         return await self._claim(self.key(namespace, value), contact)
 
+    async def claim_many(self, claims: Sequence[tuple[str, str, str]]) -> list[str]:
+        """`claim` of many (namespace, value, contact), in one round trip; of two for one identity the first counts."""
+        wanted: dict[str, str] = {}
+        names = [self.key(namespace, value) for namespace, value, _ in claims]
+        for name, (_, _, contact) in zip(names, claims, strict=True):
+            wanted.setdefault(name, contact)
+        known = await self._claim_many(wanted)
+        return [known[name] for name in names]
+
     async def point(self, identities: Iterable[tuple[str, str]], old: str, new: str) -> None:
         """Point identities that name one contact at another; those that name a third are left alone."""
         for namespace, value in identities:

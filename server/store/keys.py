@@ -46,6 +46,7 @@ __all__ = [
     "held",
     "history",
     "identity",
+    "import_checkpoint",
     "inbox",
     "inbox_seen",
     "joined",
@@ -219,6 +220,11 @@ def identity(namespace: str, digest: str) -> str:
     bucket = int(digest[:4], 16) % _IDENTITY_BUCKETS
     field = urlsafe_b64encode(bytes.fromhex(digest[4:24])).decode().rstrip("=")
     return f"{PREFIX}identity:{namespace}:{bucket}:{field}"
+
+
+def import_checkpoint(digest: str) -> str:
+    """How far an import is; `digest` is that of its file and its columns."""
+    return f"{PREFIX}import:{digest}"
 
 
 def inbox(platform: str) -> str:

@@ -15,6 +15,7 @@ from server.store.consents import Consents
 from server.store.contacts import Contacts
 from server.store.faults import redis_needed
 from server.store.identities import Identities
+from server.store.imports import Imports
 from server.store.log import Log
 from server.store.messages import Messages
 from server.store.ranked import Ranked
@@ -48,6 +49,7 @@ class Store:
         self.rulebooks = Rulebooks(redis, seal, clock)
         self.alerts = Alerts(redis, seal, partitions)
         self.messages = Messages(redis, seal)
+        self.imports = Imports(redis)
         self.stats = Stats(redis)
         self.segments = Ranked(redis, partitions, keys.segment)
         self.lists = Ranked(redis, partitions, keys.list_index)
