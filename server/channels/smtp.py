@@ -1,4 +1,4 @@
-"""Handing mails to a mail server: pooled connections, a limit of pace, and what each answer means.
+"""Handing mails to a mail server: pooled connections, and what each answer means.
 
 Until the last line of a mail is written nothing was sent; from then until the server's answer nobody knows.
 """
@@ -38,24 +38,19 @@ _PERIOD: Final = re.compile(rb"(?m)^\.")
 
 
 class Mailer:
-    """Sends mails through one relay. `rate`: mails a second at most, 0 for any; `seconds`: what the server may take
-    until it takes a mail's text, and `patience` from there to its answer."""
+    """Sends mails through one relay. `seconds`: what the server may take until it takes a mail's text, and `patience`
+    from there to its answer."""
 
-    def __init__(
-        self, relay: Relay, *, connections: int = 8, rate: float = 0, seconds: float = 10, patience: float = 15
-    ) -> None:
+    def __init__(self, relay: Relay, *, connections: int = 8, seconds: float = 10, patience: float = 15) -> None:
         self._relay = relay
-        self._rate = rate
         self._seconds = seconds
         self._patience = patience
         self._free = asyncio.Semaphore(connections)
         self._idle: list[tuple[SMTP, float]] = []
         self._context: ssl.SSLContext | None = None
-        self._next = 0.0  # the moment of the loop's clock at which a mail may be sent
 
     async def send(self, sender: str, recipient: str, message: bytes, *, envelope_id: str = "") -> None:
         """Hand one mail over. Raises as `ports.MessageChannel.send` does."""
-        await self._pace()
         try:
             await asyncio.wait_for(self._free.acquire(), _LONGEST_WAIT)
         except TimeoutError:
@@ -82,17 +77,6 @@ class Mailer:
         while self._idle:
             smtp, _ = self._idle.pop()
             smtp.close()
-
-    async def _pace(self) -> None:
-        """Wait for our turn, for a while at most."""
-        if not self._rate:
-            return
-        now = asyncio.get_running_loop().time()
-        wait = max(self._next - now, 0.0)
-        if wait > _LONGEST_WAIT:
-            raise ChannelBusy("over RELANCE_MAIL_RATE", wait)
-        self._next = max(self._next, now) + 1 / self._rate
-        await asyncio.sleep(wait)
 
     @asynccontextmanager
     async def _prepared(self, sender: str, recipient: str, envelope_id: str) -> AsyncIterator[SMTP]:

@@ -40,9 +40,11 @@ from server.services.clearance import (
     Suppressions,
     paused,
 )
+from server.services.links import is_test
 from server.services.message_outcome import ended, outcome, told
 from server.services.rounds import Moments, work_off
 from server.services.rulebooks import Rulebooks
+from server.services.tracking import IGNORED_AFTER, unread_member
 from server.store.message_outbox import MessageOutbox, TakenMessage
 from server.store.pace import Limit, Pace
 from server.store.store import Store
@@ -231,7 +233,10 @@ class Sending:
                 await self._clearance.suppress(outbound)
         nothing_sent = after.state in ("waiting", "failed")
         given_back = delivery.reserved if nothing_sent and delivery.reserved else None
-        return await self._finish(held, replace(after, reserved=0), again=again, given_back=given_back)
+        unread = None
+        if after.state == "sent" and outbound.tracked and delivery.channel == "email" and not is_test(delivery):
+            unread = unread_member(delivery.contact, delivery.id, delivery.message), now + IGNORED_AFTER
+        return await self._finish(held, replace(after, reserved=0), again=again, given_back=given_back, unread=unread)
 
     async def _called(self, channel: MessageChannel, outbound: Outbound) -> tuple[str, ChannelError | None]:
         try:
@@ -297,13 +302,16 @@ class Sending:
         *,
         again: Millis | None = None,
         given_back: Millis | None = None,
+        unread: tuple[str, Millis] | None = None,
     ) -> Moments:
         """Write the outcome down, trying for as long as the message is ours: one that is lost leaves it unknown."""
         entry = told(after, self._clock.now())
         while True:
             try:
                 now = self._clock.now()
-                written = await self._outbox.finish(taken, after, now, again=again, given_back=given_back, entry=entry)
+                written = await self._outbox.finish(
+                    taken, after, now, again=again, given_back=given_back, entry=entry, unread=unread
+                )
                 return {taken.partition: again} if written and again is not None else {}
             except Unavailable:
                 if self._clock.now() + 300 > taken.until:

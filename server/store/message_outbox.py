@@ -156,12 +156,14 @@ class MessageOutbox:
         moved_to: str = "",
         given_back: Millis | None = None,
         entry: Entry | None = None,
+        unread: tuple[str, Millis] | None = None,
     ) -> bool:
         """Write down what became of a message and let go of it; `again`: due again at that moment.
 
         With `moved_to`, the contact that its own was joined into, it is let go of for good: that one has it now (see
         `add`). `given_back` is the moment that was reserved under its limit, where nothing was sent; `entry` goes into
-        the contact's log. Returns False where another courier has taken it over: then nothing is written.
+        the contact's log; `unread` is the member of a mail whose opening would show (see `keys.unread`), and when it
+        counts as ignored. Returns False where another courier has taken it over: then nothing is written.
         """
         partition, contact, state = taken.partition, delivery.contact, delivery.state
         row = MOVED + moved_to.encode() if moved_to else self._seal.encode(SEAL, delivery)
@@ -174,6 +176,7 @@ class MessageOutbox:
             keys.deliveries_of(partition, contact),
             keys.sent_to(partition, contact),
             keys.log(partition),
+            keys.unread(partition),
         ]
         words = [
             taken.id,
@@ -187,6 +190,7 @@ class MessageOutbox:
             "" if given_back is None else given_back,
             contact,
             b"" if entry is None else self._seal.encode("log", entry),
+            *(unread or ("", "")),
         ]
         with redis_needed():
             [written] = await self._finish([(names, words)])

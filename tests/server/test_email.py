@@ -298,17 +298,6 @@ async def test_many_mails_at_once_share_few_connections(server, links, clock):
     await mailer.close()
 
 
-async def test_what_is_over_the_pace_is_put_off(server, links, clock):
-    mailer = Mailer(read_relay(server.url), rate=0.1)
-    email = EmailChannel(mailer, links, clock, Envelope(mailbox("news@shop.example")))
-    await email.send(outbound(links))
-    with pytest.raises(ChannelBusy) as caught:
-        await email.send(outbound(links))
-    assert caught.value.retry_after > 0
-    assert len(server.mails) == 1
-    await mailer.close()
-
-
 @pytest.mark.parametrize(
     ("url", "relay"),
     [

@@ -1,9 +1,10 @@
 -- Write down what became of a message, tell the contact's log, and let go of it, if it is still this courier's.
 -- KEYS: due, sending, record, index of those that wait, index of its state now, index of its contact,
---   when the contact was sent messages, log.
+--   when the contact was sent messages, log, mails whose opening would show.
 -- ARGV: delivery id, until (as taken), row ('>' and a contact where it has moved to that one), when it is due again
 --   ('' if not), now, for how long the record is kept (0: for good), how many the index of its state holds,
---   channel and the moment that is given back to its limit ('' if none), contact id, log entry ('' if none).
+--   channel and the moment that is given back to its limit ('' if none), contact id, log entry ('' if none),
+--   what it is among the mails whose opening would show ('' where it would not) and when it counts as ignored.
 -- Returns 1, or 0 where another courier has it now (then nothing is written).
 local id, row, again = ARGV[1], ARGV[3], ARGV[4]
 local held = redis.call('ZSCORE', KEYS[2], id)
@@ -29,4 +30,5 @@ if ARGV[9] ~= '' then
   if given then redis.call('HSET', KEYS[7], ARGV[8], table.concat(moments, ' ')) end
 end
 if ARGV[11] ~= '' then redis.call('XADD', KEYS[8], '*', 'c', ARGV[10], 'e', ARGV[11]) end
+if ARGV[12] ~= '' then redis.call('ZADD', KEYS[9], ARGV[13], ARGV[12]) end
 return 1
