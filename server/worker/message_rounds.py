@@ -1,4 +1,4 @@
-"""Rounds of messages: at most one a partition in this process, beside the jobs, so that cards wait for no mail server."""
+"""Rounds of messages: one a partition at most in this process, beside the jobs: no mail server holds up cards."""
 
 from __future__ import annotations
 
