@@ -199,7 +199,7 @@ def _send(reader: Reader, label: str) -> Send:
     channel, valid = reader.word(reader.tokens("CHANNEL")[0]), reader.once("valid")
     if channel == "webhook" and valid is not None:
         reader.tell(valid, "a webhook takes no `valid`", "webhook")
-    reader.message(message, str(message))
+    reader.message(message, str(message), channel)
     return Send(
         channel=channel,
         message=str(message),

@@ -30,14 +30,15 @@ Node = Token | Tree[Token]
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What exists outside the text; None: nobody knows, so nothing is said about it.
 
-    `messages` are names of templates, `events` names of events seen, `channels` addresses of chats ("#hot-leads");
-    `now` is the local time "YYYY-MM-DD HH:MM".
+    `messages` are names of templates, `templates` those with their channel ("email/welcome"), `events` names of events
+    seen, `channels` addresses of chats ("#hot-leads"); `now` is the local time "YYYY-MM-DD HH:MM".
     """
 
     messages: frozenset[str] | None = None
     events: frozenset[str] | None = None
     channels: frozenset[str] | None = None
     now: str | None = None
+    templates: frozenset[str] | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,10 +295,17 @@ class Reader(msgspec.Struct, frozen=True):
                     event=use.event,
                 )  # fmt: skip
 
-    def message(self, where: Node | tuple[int, int], name: str) -> None:
-        """Warn about a message that does not exist yet."""
-        messages = self.desk.known.messages
-        if messages is not None and name not in messages:
+    def message(self, where: Node | tuple[int, int], name: str, channel: str = "") -> None:
+        """Warn about a message that does not exist yet, or not for the channel that it is sent over."""
+        messages, templates = self.desk.known.messages, self.desk.known.templates
+        if channel and templates is not None:
+            if f"{channel}/{name}" not in templates:
+                there = [each.partition("/")[2] for each in sorted(templates) if each.startswith(f"{channel}/")]
+                self.warn(
+                    where, f"there is no {channel} message {name}", "no template", nearest(name, there),
+                    channel=channel, name=name,
+                )  # fmt: skip
+        elif messages is not None and name not in messages:
             self.warn(where, f"unknown message {name}", "unknown message", nearest(name, messages), name=name)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rules import RuleErrors, parse_rulebook
 from rules.entry import EventReceived
+from rules.sends import sends
 from server.engine.engine import Engine
 from server.engine.main import build_engine
 from server.model.actor import SYSTEM
+from server.model.message import MessageTemplate, TemplateFormat
 from server.services.rulebooks import Rulebooks
 from server.store import keys
 from server.store.store import Store
 
-__all__ = ["RecordingBell", "drain", "engine_on", "event", "publish"]
+__all__ = ["RecordingBell", "drain", "engine_on", "event", "make_templates", "publish"]
 
 
 class RecordingBell:
@@ -33,9 +36,24 @@ def engine_on(store: Store, *, bell: RecordingBell | None = None, timezone: str 
 
 
 async def publish(store: Store, text: str) -> int:
-    """Publish a rulebook; return its version."""
+    """Publish a rulebook, after making plain templates of the messages that it sends; return its version."""
+    await make_templates(store, text)
     base = await store.rulebooks.current_version()
     return (await Rulebooks(store).publish(SYSTEM, text, base=base)).version
+
+
+async def make_templates(store: Store, text: str) -> None:
+    """Keep a template of few words for each message that a text sends and that does not exist yet."""
+    try:
+        missing = sends(parse_rulebook(text)).keys() - await store.messages.names()
+    except RuleErrors:
+        return
+    for name, channel in missing:
+        source = f"---\nsubject: {name}\ntitle: {name}\n---\nThis is {name}.\n"
+        if channel == "webhook":
+            source = f'{{"message": "{name}", "contact": {{{{ contact.score }}}}}}'
+        form: TemplateFormat = "json" if channel == "webhook" else "markdown" if channel == "email" else "text"
+        await store.messages.put(MessageTemplate(name=name, channel=channel, locale="", format=form, source=source), 0)
 
 
 async def drain(store: Store, *engines: Engine, turns: int = 400) -> None:

@@ -205,8 +205,9 @@ class Drafts:
             await self._kept.remove(person)
 
     async def check(self, text: str) -> Checked:
-        """What `Rulebooks.check` finds; of the last few texts it is remembered."""
-        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        """What `Rulebooks.check` finds; of the last few texts it is remembered, while no message comes or goes."""
+        changes = await self._store.messages.changes()
+        key = f"{changes} {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
         checked = self._checked.get(key)
         if checked is None:
             checked = self._checked[key] = await self._rulebooks.check(text)

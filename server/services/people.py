@@ -34,9 +34,11 @@ class People:
         self._clock = clock
         self._actors: Recent[Account, Actor] = Recent(clock, self._find_actor)
 
-    async def add(self, name: str, role: Role | Sequence[Role], *, slack: str = "", telegram: str = "", email: str = "") -> Person:
-        """Add a person. `slack` is `T0123/U0456` (workspace and user id), `telegram` a numeric user id; `email` is where
-        messages go that they send to themselves.
+    async def add(
+        self, name: str, role: Role | Sequence[Role], *, slack: str = "", telegram: str = "", email: str = ""
+    ) -> Person:
+        """Add a person. `slack` is `T0123/U0456` (workspace and user id), `telegram` a numeric user id; `email`
+        is where messages go that they send to themselves.
 
         Raises `Invalid`, or `Conflict` where the name or an account is somebody's already.
         """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+from msgspec.structs import replace
 
 from rules import RuleErrors, parse_rulebook
 from rules.check import not_run_yet
 from rules.errors import Problem
+from rules.reading import Known
 from rules.rulebook import Rulebook
 from server.errors import FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import Actor
@@ -69,7 +71,7 @@ class Rulebooks:
             if version != self._live.version:
                 return await self.at(version)
             if self._paused != self._live.paused:
-                self._live = msgspec.structs.replace(self._live, paused=self._paused)
+                self._live = replace(self._live, paused=self._paused)
         return self._live
 
     def look_again(self) -> None:
@@ -84,7 +86,7 @@ class Rulebooks:
                 if record is None:
                     raise NotFound(f"there is no version {version} of the rulebook", code="no_version")
                 book = await asyncio.to_thread(_parse, record)
-                self._live = msgspec.structs.replace(book, paused=self._paused)
+                self._live = replace(book, paused=self._paused)
             return self._live
 
     async def former(self, version: int) -> Rulebook:
@@ -93,7 +95,22 @@ class Rulebooks:
 
     async def check(self, text: str) -> Checked:
         """All errors and warnings of a text; it is not published."""
-        return await asyncio.to_thread(check, text)
+        return await asyncio.to_thread(check, text, await self._messages())
+
+    async def publishable(self, text: str) -> Checked:
+        """All errors and warnings of a text that is to be published: it sends no message that does not exist."""
+        checked = await self.check(text)
+        missing = [warning for warning in checked.warnings if warning.code == "no template"]
+        if not missing:
+            return checked
+        problems = sorted([*checked.problems, *missing], key=lambda problem: (problem.line, problem.column))
+        return replace(checked, problems=problems, book=None)
+
+    async def _messages(self) -> Known:
+        """The messages that there are."""
+        names = await self._store.messages.names()
+        templates = frozenset(f"{channel}/{name}" for name, channel in names)
+        return Known(messages=frozenset(name for name, _ in names), templates=templates)
 
     async def publish(self, actor: Actor, text: str, *, base: int, comment: str = "") -> RulebookVersion:
         """Publish a text as the version after `base`.
@@ -105,7 +122,7 @@ class Rulebooks:
         return await self._publish(actor, text, base, comment)
 
     async def _publish(self, actor: Actor, text: str, base: int, comment: str) -> RulebookVersion:
-        checked = await self.check(text)
+        checked = await self.publishable(text)
         if not checked.ok:
             raise WrongRulebook(checked)
         author = actor.name or actor.id
@@ -149,13 +166,16 @@ class Rulebooks:
         return await self._store.rulebooks.versions(limit)
 
 
-def check(text: str) -> Checked:
-    """All errors and warnings of a text. Takes as long as parsing does: call it off the event loop."""
+def check(text: str, known: Known | None = None) -> Checked:
+    """All errors and warnings of a text; `known` is what there is outside it.
+
+    Takes as long as parsing does: call it off the event loop.
+    """
     if len(text) > _LARGEST:
         problem = Problem(line=1, column=1, message=f"a rulebook has at most {_LARGEST} characters", code="too_long")
         return Checked(problems=[problem], warnings=[])
     try:
-        book = parse_rulebook(text)
+        book = parse_rulebook(text, known)
     except RuleErrors as errors:
         return Checked(problems=errors.problems, warnings=errors.warnings)
     problems = not_run_yet(book)
@@ -168,4 +188,4 @@ def _require_rules(actor: Actor) -> None:
 
 
 def _parse(record: RulebookVersion) -> Rulebook:
-    return msgspec.structs.replace(parse_rulebook(record.text), version=record.version, published=record.time)
+    return replace(parse_rulebook(record.text), version=record.version, published=record.time)

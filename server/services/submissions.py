@@ -184,7 +184,8 @@ class Submissions:
     # --- within -------------------------------------------------------------------------------------------------
 
     async def _publish(self, actor: Actor, submission: Submission) -> RulebookVersion:
-        checked = await self._drafts.check(submission.text)  # what was right once may not be so for a newer release
+        # what was right once may not be so for a newer release, and a message may be gone
+        checked = await self._rulebooks.publishable(submission.text)
         if not checked.ok:
             raise WrongRulebook(checked)
         now, alone = self._clock.now(), submission.author == actor.id

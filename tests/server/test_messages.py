@@ -12,7 +12,7 @@ from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.services.contacts import Contacts
 from server.services.messages import Messages, WrongMessage
-from server.services.rulebooks import Rulebooks
+from server.services.rulebooks import Rulebooks, WrongRulebook
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.engines import drain, engine_on, event, publish
@@ -254,3 +254,18 @@ async def test_numbers_and_dates_are_written_as_the_locale_does(messages: Messag
     )
     assert french.text.replace("\u202f", " ").replace("\xa0", " ").startswith("1 234,50 € 3 mars 2026 1 234,5 3,00")
     assert french.locale == "fr"
+
+
+async def test_a_rulebook_is_published_only_with_the_messages_that_it_sends(messages: Messages, store: Store) -> None:
+    rulebooks = Rulebooks(store)
+    checked = await rulebooks.check(SENDS)
+    assert checked.ok
+    assert [warning.message for warning in checked.warnings] == ["there is no email message welcome"]
+    await messages.put(ANN, "welcom", "email", "", words())
+    await messages.put(ANN, "welcome", "inbox", "", "---\ntitle: Hi\n---\nHi")  # for another channel
+    with pytest.raises(WrongRulebook) as wrong:
+        await rulebooks.publish(SYSTEM, SENDS, base=1)
+    [problem] = wrong.value.checked.problems
+    assert str(problem).startswith("line 6, column 14: there is no email message welcome — did you mean welcom?")
+    await messages.put(ANN, "welcome", "email", "", words())
+    assert (await rulebooks.publish(SYSTEM, SENDS, base=1)).version == 2
