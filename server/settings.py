@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     partitions: int = 64
     fsync: str = "always"
+    allow_private_urls: bool = False
 
     @property
     def url(self) -> str:
@@ -72,6 +73,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             values[name] = read(text)
         except ValueError as problem:
             raise SettingsError(f"{PREFIX}{name.upper()} {problem}") from None
+    for name, needed in _TOGETHER.items():
+        if name in values and needed not in values:
+            raise SettingsError(f"{PREFIX}{needed.upper()} must be set where {PREFIX}{name.upper()} is")
     return Settings(**values)
 
 
@@ -104,6 +108,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text.lower()
 
     return read
+
+
+def _yes_or_no(text: str) -> bool:
+    return _one_of("yes", "no")(text) == "yes"
 
 
 def _redis_url(text: str) -> str:
@@ -165,6 +173,8 @@ def _timezone(text: str) -> str:
     return text
 
 
+_TOGETHER: Final = {"smtp_url": "mail_from", "dkim_key": "dkim_selector"}  # one makes no sense without the other
+
 SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "redis_url": _redis_url,
     "queue_redis_url": _redis_url,
@@ -191,4 +201,5 @@ SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "log_level": _one_of("debug", "info", "warning", "error"),
     "partitions": _whole(1, 4096),
     "fsync": _one_of("always", "everysec"),
+    "allow_private_urls": _yes_or_no,
 }

@@ -17,7 +17,7 @@ from server.channels.tracked_html import rewritten, with_picture
 from server.model.outgoing import MessageDelivery, Outbound
 from server.ports import ChannelRefused, Clock
 
-__all__ = ["EmailChannel", "Envelope", "Post", "Urls", "email_of"]
+__all__ = ["EmailChannel", "Envelope", "Post", "Urls", "email_of", "mail_date"]
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _FEEDBACK: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -111,7 +111,7 @@ class EmailChannel:
             message["Content-Language"] = rendered.locale
         headers = {
             "Message-ID": f"<{message_id}>",
-            "Date": _date(self._clock),
+            "Date": mail_date(self._clock),
             "Auto-Submitted": "auto-generated",
             "Feedback-ID": _feedback(delivery, self._envelope.sender.domain),
         }
@@ -136,7 +136,8 @@ def _shown(mailbox: Mailbox) -> Address:
     return Address(mailbox.name, username, domain)
 
 
-def _date(clock: Clock) -> str:
+def mail_date(clock: Clock) -> str:
+    """Now, as a mail tells it."""
     return format_datetime(datetime.fromtimestamp(clock.now() / 1000, UTC))
 
 

@@ -1,0 +1,46 @@
+"""E-mail as the settings describe it: the mail server, the sender, the signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from server.channels.dkim import Signer
+from server.channels.email import EmailChannel, Envelope, Urls
+from server.channels.mail_address import mailbox
+from server.channels.relay import read_relay
+from server.channels.smtp import Mailer
+from server.channels.team_mail import TeamMail
+from server.ports import Clock
+from server.settings import Settings, SettingsError
+
+__all__ = ["Mail", "open_mail"]
+
+
+class Mail(NamedTuple):
+    """What sends mails: to contacts, to teams. `mailer` is closed at the end."""
+
+    mailer: Mailer
+    channel: EmailChannel
+    teams: TeamMail
+
+
+def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
+    """E-mail; None where it is off. Connects when it is first used. Raises `SettingsError`."""
+    if not settings.smtp_url:
+        return None
+    sender = mailbox(settings.mail_from)
+    signer = None
+    if settings.dkim_key:
+        try:
+            signer = Signer.read(Path(settings.dkim_key).expanduser(), settings.dkim_selector, sender.domain)
+        except ValueError as problem:
+            raise SettingsError(f"RELANCE_DKIM_KEY {problem}") from None
+    envelope = Envelope(
+        sender,
+        reply_to=mailbox(settings.mail_reply_to) if settings.mail_reply_to else None,
+        bounces=settings.mail_bounces,
+        signer=signer,
+    )
+    mailer = Mailer(read_relay(settings.smtp_url))
+    return Mail(mailer, EmailChannel(mailer, urls, clock, envelope), TeamMail(mailer, clock, envelope))
