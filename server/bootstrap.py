@@ -16,18 +16,21 @@ from server.channels.absent import Absent
 from server.channels.terminal import TerminalChannel
 from server.data_dir import secret_key, socket_path, socket_url
 from server.errors import RelanceError, Unavailable
-from server.ports import CardChannel, Clock, SystemClock
+from server.message_channels import message_channels, rates
+from server.ports import CardChannel, Clock, MessageChannel, SystemClock
 from server.services.alerts import Alerts
 from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
 from server.services.drafts import Drafts
+from server.services.exports import Exports
 from server.services.imports import Imports
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
 from server.services.messages import Messages
+from server.services.outgoing import Outgoing
 from server.services.pauses import Pauses
 from server.services.people import People
 from server.services.previews import Previews
@@ -36,6 +39,7 @@ from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
 from server.services.runs import Runs
 from server.services.segments import Lists, Segments
+from server.services.sending import Rate, Sending
 from server.services.sources import Sources
 from server.services.status import HasState, Status
 from server.services.submissions import Submissions
@@ -78,6 +82,7 @@ class Services:
     """Every operation of the product, by what it is about."""
 
     ingest: Ingest
+    exports: Exports
     imports: Imports
     contacts: Contacts
     consents: Consents
@@ -91,6 +96,8 @@ class Services:
     alerts: Alerts
     deliveries: Deliveries
     messages: Messages
+    outgoing: Outgoing
+    sending: Sending
     people: People
     sources: Sources
     status: Status
@@ -163,13 +170,15 @@ async def open_relance(
         store = await _open_store(redis, settings, clock, patience, stop)
         feed = TerminalFeed(store.redis, store.seal)
         channels: dict[str, CardChannel] = {}
+        mail: dict[str, MessageChannel] = {}
         services = build_services(
-            store, clock, settings.timezone, channels, bots if chat else None,
-            public_url=settings.url, language=settings.language, sender=settings.mail_from,
+            store, clock, settings.timezone, channels, bots if chat else None, mail,
+            public_url=settings.url, language=settings.language, sender=settings.mail_from, rates=rates(settings),
         )  # fmt: skip
         if chat:
             bots.update(_bots(services, settings, store, clock))
             channels.update(bots, terminal=TerminalChannel(feed))
+            mail.update(message_channels(settings, clock, services.links))
         yield Relance(settings=settings, clock=clock, store=store, queue=queue, feed=feed, services=services, bots=bots)
     finally:
         for bot in bots.values():
@@ -222,15 +231,18 @@ def build_services(
     timezone: str,
     channels: Mapping[str, CardChannel],
     bots: Mapping[str, HasState] | None,
+    mail: Mapping[str, MessageChannel] | None = None,
     *,
     public_url: str = "",
     language: str = "en",
     sender: str = "",
+    rates: Mapping[str, Rate] | None = None,
 ) -> Services:
-    """Every service over one store. `channels` show cards, and `bots` are those of this process; both may grow.
+    """Every service over one store. `channels` show cards, `mail` hands over messages, and `bots` are those of this
+    process; all may grow.
 
-    `public_url` begins the links of messages; `language` is spoken where none is known; `sender` is
-    whom the footer of an e-mail names.
+    `public_url` begins the links of messages; `language` is spoken where none is known; `sender` is whom the footer of
+    an e-mail names; `rates` is what each channel of messages bears.
     """
     rulebooks = Rulebooks(store)
     consents = Consents(store, clock, rulebooks)
@@ -241,8 +253,14 @@ def build_services(
     joining = Joining(store, clock, consents)
     ingest = Ingest(store, clock, joining, Rates(Buckets(store.redis), clock))
     links = Links(store.seal, clock, public_url)
+    suppressions = Suppressions(store, clock)
+    post: Mapping[str, MessageChannel] = {} if mail is None else mail  # which may still be empty
+    messages = Messages(
+        store, clock, rulebooks, contacts, language=language, timezone=timezone, sender=sender, url=public_url
+    )
     return Services(
         ingest=ingest,
+        exports=Exports(store, rulebooks),
         imports=Imports(store, clock, rulebooks, consents, joining, timezone=timezone),
         contacts=contacts,
         consents=consents,
@@ -255,15 +273,17 @@ def build_services(
         lists=Lists(store, rulebooks, timezone=timezone),
         alerts=alerts,
         deliveries=Deliveries(store, clock, alerts, channels),
-        messages=Messages(
-            store, clock, rulebooks, contacts, language=language, timezone=timezone, sender=sender, url=public_url
+        messages=messages,
+        outgoing=Outgoing(store, clock, contacts),
+        sending=Sending(
+            store, clock, rulebooks, messages, suppressions, links, post, timezone, own=people, rates=rates
         ),
         people=people,
         sources=Sources(store, clock),
         status=Status(store, clock, bots),
         rejected=Rejected(store, ingest),
         links=links,
-        suppressions=Suppressions(store, clock),
+        suppressions=suppressions,
         tracking=Tracking(store, clock, links),
         unsubscribing=Unsubscribing(store, clock, rulebooks, consents, links, language=language),
         visitors=Visitors(store, links, joining),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import click
+import csv
+import sys
+from typing import Any, Final
 
-from server.cli.session import with_relance
+import click
+import msgspec
+
+from server.bootstrap import Relance
+from server.cli.session import operator, with_relance
+from server.services.exports import Of
 
 __all__ = ["export"]
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+_as_lines = click.option("--jsonl", is_flag=True, help="JSON lines instead of CSV.")
 
 
 @click.group()
@@ -23,3 +34,59 @@ def rulebook(version: int | None) -> None:
     else:
         record = with_relance(lambda relance: relance.services.rulebooks.version(version))
     click.echo(record.text, nl=not record.text.endswith("\n"))
+
+
+@export.command()
+@_as_lines
+def contacts(jsonl: bool) -> None:
+    """Print all contacts, with everything that is known of them but their history."""
+    _print("contacts", "", jsonl)
+
+
+@export.command()
+@click.argument("name")
+@_as_lines
+def segment(name: str, jsonl: bool) -> None:
+    """Print the contacts of a segment, the highest scores first."""
+    _print("segment", name, jsonl)
+
+
+@export.command("list")
+@click.argument("name")
+@_as_lines
+def list_(name: str, jsonl: bool) -> None:
+    """Print the contacts of a static list, the highest scores first."""
+    _print("list", name, jsonl)
+
+
+def _print(of: Of, name: str, jsonl: bool) -> None:
+    async def work(relance: Relance) -> None:
+        exports = relance.services.exports
+        writer = csv.writer(sys.stdout)
+        columns = await exports.columns(operator())
+        if not jsonl:
+            writer.writerow(columns)
+        async for row in exports.rows(operator(), of, name):
+            if jsonl:
+                sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+            else:
+                writer.writerow([_cell(row[column]) for column in columns])
+
+    with_relance(work)
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell; a text that a spreadsheet would run as a formula is kept from that by an apostrophe."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return "; ".join(map(str, value))
+        case dict():
+            return "; ".join(f"{name}: {one}" for name, one in value.items())
+        case str() if value.startswith(_FORMULA):
+            return "'" + value
+        case _:
+            return value

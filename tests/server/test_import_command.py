@@ -1,0 +1,112 @@
+"""`relance import` and `relance export` on a running installation, and what a killed import leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.installation import Installation
+
+RULES = """\
+attribute first_name: text
+attribute note: text
+score order: +10 on "Order Completed"
+segment buyers: count("Order Completed") >= 1
+list fair: "Met at the fair"
+"""
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    directory = tmp_path_factory.mktemp("imports")
+    with Installation(directory) as running:
+        book = directory / "rules.rules"
+        book.write_text(RULES)
+        running.relance("publish", str(book))
+        yield running
+
+
+def relance(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "server", *words],
+        env=installation.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+def test_contacts_go_in_and_come_out_again(installation: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("email,first_name,note\nzoe@shop.example,Zoé,=1+1\nbad,Max,\n")
+    looked = relance(installation, "import", str(path), "--dry-run")
+    assert "first_name  attribute first_name" in looked.stderr
+    assert "1 rows would be taken, 1 could not be. Nothing was written." in looked.stdout
+    unasked = relance(installation, "import", str(path))
+    assert (unasked.returncode, "add --yes" in unasked.stderr) == (2, True)
+    done = relance(installation, "import", str(path), "--yes", "--json")
+    assert json.loads(done.stdout)["rows"] == 1
+    with (tmp_path / "people.bad.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"row": "3", "reason": "email is no e-mail address", "email": "bad", "first_name": "Max", "note": ""}
+        ]
+    assert (tmp_path / "people.bad.csv").stat().st_mode & 0o077 == 0
+    again = relance(installation, "import", str(path), "--yes")
+    assert (again.returncode, "imported before" in again.stderr) == (1, True)
+    installation.wait_quiet()
+    rows = csv.DictReader(io.StringIO(installation.relance("export", "contacts")))
+    [zoe] = [row for row in rows if row["email"] == "zoe@shop.example"]
+    assert (zoe["first_name"], zoe["note"]) == ("Zoé", "'=1+1")
+    assert installation.relance("export", "list", "fair", "--jsonl") == ""
+    unknown = relance(installation, "export", "segment", "nobody")
+    assert (unknown.returncode, "no segment nobody" in unknown.stderr) == (1, True)
+
+
+PEOPLE, ROWS = 200, 12_000
+
+
+def test_an_import_that_is_killed_three_times_ends_as_an_undisturbed_one(
+    installation: Installation, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+    path = tmp_path / "orders.csv"
+    counts: Counter[str] = Counter()
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["user_id", "event", "timestamp", "amount"])
+        for row in range(ROWS):
+            user = f"u{chance.randrange(PEOPLE)}"
+            bad = row % 3000 == 77
+            counts[user] += not bad
+            writer.writerow([user, "Order Completed", "soon" if bad else "2026-01-05T10:00:00Z", row % 90])
+    command = [sys.executable, "-m", "server", "import", str(path), "--yes"]
+    for _ in range(3):
+        trying = subprocess.Popen(
+            command, env=installation.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(chance.uniform(0.8, 2.0))
+        trying.kill()
+        trying.wait()
+    done = relance(installation, *command[3:], "--json")
+    if done.returncode == 1:  # the machine was faster than the third kill
+        assert "imported before" in done.stderr
+    else:
+        assert json.loads(done.stdout)["rows"] == ROWS - 4
+    installation.wait_quiet(120)
+    exported = [
+        json.loads(line) for line in installation.relance("export", "segment", "buyers", "--jsonl").splitlines()
+    ]
+    assert {row["user"]: row["score"] for row in exported} == {user: 10.0 * n for user, n in counts.items()}
+    with (tmp_path / "orders.bad.csv").open(newline="") as file:
+        assert [int(row["row"]) for row in csv.DictReader(file)] == [79 + 3000 * place for place in range(4)]
+    assert os.listdir(tmp_path).count("orders.bad.csv") == 1
