@@ -72,10 +72,15 @@ async def engine(settings: Settings, stop: asyncio.Event) -> None:
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
     """Deliver what is due."""
+    from server.channels.outside import Outside
+    from server.worker.feeds import Feeds
     from server.worker.worker import Worker
 
     async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance:
-        await Worker(relance.queue, relance.services.deliveries).serve(stop)
+        services = relance.services
+        outside = Outside(private=settings.allow_private_urls)
+        feeds = Feeds(relance.store, relance.clock, services.rulebooks, services.broadcasts, outside)
+        await Worker(relance.queue, services.deliveries, services.sending, feeds).serve(stop)
 
 
 def _chatting(relance: Relance) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:

@@ -21,8 +21,8 @@ from server.services.deliveries import Deliveries
 from server.services.rounds import earliest
 from server.services.sending import Sending
 from server.store.faults import REDIS_FAULTS
-from server.worker.message_rounds import MessageRounds
 from server.worker.feeds import Feeds
+from server.worker.message_rounds import MessageRounds
 from server.worker.queue import DELIVER, QUEUE, Queue
 
 __all__ = ["Worker"]

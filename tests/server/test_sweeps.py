@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import pytest
 from redis.asyncio import Redis
 
 from rules.contact import Contact, Event, Millis
 from rules.entry import AttributesSet, Broadcast
 from server.engine.engine import Engine
+from server.errors import Unavailable
 from server.model.outgoing import MessageDelivery
 from server.store import keys
 from server.store.store import Store
 from tests.clock import FakeClock
+from tests.conftest import PARTITIONS, SECRET
+from tests.crashing import Crash, Fuse, crashing_redis
 from tests.engines import drain, engine_on, event, publish
 
 RULES = """
@@ -144,6 +152,7 @@ async def test_a_moment_that_is_past_when_a_rule_is_published_never_comes(store:
     await drain(store, engine)
     clock.set(_utc(20, 10) + 1)
     await publish(store, DATED)
+    await asyncio.sleep(0.3)  # an engine asks for the version each quarter of a second
     await sweep(store, engine)
     clock.advance(hours=2)
     await sweep(store, engine)
@@ -178,6 +187,70 @@ async def test_a_rule_whose_text_changes_keeps_its_date(store: Store, clock: Fak
     await publish(store, DATED.replace("email letter", "email other_letter"))
     await sweep(store, engine_on(store, lease=60_000))
     assert {one.message for one in await deliveries(store)} == {"other_letter"}
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before a command", "before its answer"])
+async def test_whoever_dies_during_a_sweep_each_contact_takes_it_once(
+    store: Store, redis: Redis, redis_url: str, clock: FakeClock, answered: bool
+) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store, lease=60_000)
+    ids = await people(store, 800, wishlist=["p1"])
+    await drain(store, engine)
+    await engine.leases.end()
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    deaths = 0
+    for budget in itertools.count(30, 3):
+        fuse = Fuse(answered=answered)
+        crashing = crashing_redis(redis_url, fuse)
+        dying = await Store.open(crashing, secret=SECRET, clock=clock, partitions=PARTITIONS)
+        mortal = engine_on(dying, lease=60_000)
+        fuse.budget = budget
+        with suppress(Crash, Unavailable):
+            await sweep(dying, mortal)
+        deaths += fuse.dead
+        await crashing.aclose()
+        for partition in range(PARTITIONS):  # the leases of the dead run out
+            await redis.delete(keys.lease(partition))
+        await redis.delete(keys.engines())
+        if not fuse.dead:
+            break
+    assert deaths > 3
+    assert sorted(one.contact for one in await deliveries(store)) == ids
+    assert {(await load(store, contact)).score for contact in ids} == {1}
+
+
+async def test_sigkill_of_an_engine_during_a_sweep_loses_and_doubles_nothing(store: Store, redis_url: str) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store, lease=60_000)
+    ids = await people(store, 3000, wishlist=["p1"])
+    await drain(store, engine)
+    await engine.leases.end()
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    kills = 0
+    while True:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.engine_process", redis_url)
+        try:
+            before = await _taken(store)
+            while (now := await _taken(store)) == before < len(ids):
+                await asyncio.sleep(0.005)
+        finally:
+            process.kill()
+            await process.wait()
+        for partition in range(PARTITIONS):
+            await store.redis.delete(keys.lease(partition))
+        await store.redis.delete(keys.engines())
+        if now == len(ids) or kills == 3:
+            break
+        kills += 1
+    assert kills
+    await sweep(store, engine_on(store, lease=60_000))
+    assert sorted(one.contact for one in await deliveries(store)) == ids
+    assert {(await load(store, contact)).score for contact in ids} == {1}
+
+
+async def _taken(store: Store) -> int:
+    return sum([await store.redis.zcard(keys.messages_due(partition)) for partition in range(PARTITIONS)])
 
 
 def _utc(day: int, hour: int) -> Millis:
