@@ -78,9 +78,7 @@ def _occur_to(course: Course, key: str, occurrence: Occurrence) -> None:
     if isinstance(rule, Trigger):
         taken = fire_if_due(course, rule, event, min(occurrence.event.time, course.now))
     else:
-        begun = dict(course.begun)
-        enter(course, rule, occurrence.event, occurrence=True)
-        taken = begun != course.begun
+        taken = enter(course, rule, occurrence.event, occurrence=True)
     if taken:
         _take(course.contact, key, occurrence.id)
     settle(course)

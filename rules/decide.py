@@ -135,15 +135,17 @@ def advance(
     past: Sequence[Event] = (),
     left_out: set[str] | None = None,
     former: Rulebook | None = None,
+    roused: bool = False,
 ) -> Decision:
     """A moment came: settle what time alone has changed. Before `Contact.changes_at` nothing is to be done.
 
-    `left_out` and `former` as for `decide`.
+    `left_out` and `former` as for `decide`. `roused`: before that as well, because a scenario is not paused any more.
     """
     if contact.moved_to:
         return Decision(changed=False, ignored="moved")
     current = contact.version == book.version
-    if current and (contact.changes_at is None or contact.changes_at > now):
+    early = contact.changes_at is None or contact.changes_at > now
+    if current and early and not (roused and contact.runs):
         return Decision(changed=False, ignored="stale")
     course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, former=former, left_out=left_out)
     begin(course)

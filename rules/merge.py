@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rules.alert import unite
+from rules.alert import unite, wake
 from rules.change import change_of
 from rules.consent import stricter
 from rules.contact import Contact, Event, TimedIndex
@@ -52,6 +52,7 @@ def absorb(course: Course, entry: Absorbed) -> None:
     _unite_consents(contact, theirs)
     _unite_history(contact, theirs, entry.past)
     unite(course, theirs.alerts)
+    wake(course)
     _unite_runs(course, theirs)
     for name, membership in theirs.segments.items():
         if name not in contact.segments:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rules.change import Change
 from rules.contact import Run
 from rules.course import Course
+from rules.rulebook import WaitFor
 from rules.run import stop_run, waits_at
 from rules.stepping import due_of
 
@@ -35,6 +36,8 @@ def reroute(course: Course, runs: Sequence[Run], change: Change | None) -> bool:
             stop_run(course, run, "step removed")
             continue
         run.place, run.version = place, course.plan.book.version
+        if isinstance(step, WaitFor) and (run.due is None or run.due > course.now):
+            run.arrived = None
         due = due_of(course, run, step, run.since)
         if due != run.due:
             run.due = course.now if due is None else max(due, course.now)

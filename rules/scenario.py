@@ -30,30 +30,32 @@ _MINUTE = 60_000
 _HOUR = 3_600_000
 
 
-def enter(course: Course, scenario: Scenario, entry: Event, *, asked: bool = True, occurrence: bool = False) -> None:
+def enter(course: Course, scenario: Scenario, entry: Event, *, asked: bool = True, occurrence: bool = False) -> bool:
     """Start a run, unless something is against it.
 
     `asked`: its `when`, or its `to`, is asked (`start scenario` does not). `occurrence`: it comes with one of those
     that a dated, broadcast or feed scenario takes once each. An expression reads as `event` what `course` speaks of.
+    True where a run was started.
     """
     contact, name = course.contact, scenario.name
     if name in course.plan.book.paused:
-        return
+        return False
     if scenario.purpose is not None and not consented(contact, scenario.purpose):
-        return
+        return False
     if asked and not _holds(course, name, condition_of(scenario)):
-        return
+        return False
     key = _key(course, scenario)
     if key is None:
-        return
+        return False
     if (name, key) in course.entered:
         if name not in course.decision.loops:
             course.decision.loops.append(name)
-        return
+        return False
     if not _free(course, scenario, key, occurrence):
-        return
+        return False
     course.entered.add((name, key))
-    _start(course, course.plan.scenarios[name], key, entry)
+    _start(course, course.plan.scenarios[name], key, entry, min(entry.time, course.now) if occurrence else course.now)
+    return True
 
 
 def _holds(course: Course, name: str, condition: Condition | None) -> bool:
@@ -95,7 +97,7 @@ def _free(course: Course, scenario: Scenario, key: str, occurrence: bool) -> boo
     return not running and (last is None or takes_occurrences(scenario))
 
 
-def _start(course: Course, plan: ScenarioPlan, key: str, entry: Event) -> None:
+def _start(course: Course, plan: ScenarioPlan, key: str, entry: Event, due: Millis) -> None:
     contact, name, now = course.contact, plan.scenario.name, course.now
     run = Run(
         id=run_id(course, name, key),
@@ -114,7 +116,7 @@ def _start(course: Course, plan: ScenarioPlan, key: str, entry: Event) -> None:
     course.decision.matched.append(name)
     course.decision.runs.append(RunStep(run=run.id, scenario=name, what="started"))
     if not _stopped(course, plan, run):
-        go_on(course, run, (0,), now)
+        go_on(course, run, (0,), due)
 
 
 def look_after(course: Course) -> None:
@@ -215,7 +217,7 @@ def _restart(course: Course, plan: ScenarioPlan, run: Run, event: Event) -> None
         return
     if any(rule.event == event.name and _meets(course, run, event, rule.when) for rule in scenario.restarts):
         stop_run(course, run, "restart")
-        _start(course, plan, run.key, run.entry)
+        _start(course, plan, run.key, run.entry, course.now)
         settle(course)
 
 
