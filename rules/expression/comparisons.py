@@ -199,10 +199,9 @@ _FEW = 6
 
 
 def matching(compiler: Compiler, node: Any) -> Code:
-    kind = node.type
     pattern = compiler.constant(node.pattern, "R")
     left = compiler.solid(node.left).text
-    return Code(f"matches({left}, {pattern}, {kind.endswith('fzm')}, {kind.startswith('ne')}, groups)", "yes/no")
+    return Code(f"matches({left}, {pattern}, {node.anchored}, {node.negated}, groups)", "yes/no")
 
 
 HANDLERS: dict[type, Handler] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rule_engine import ast
+from rule_engine.ast.base import LiteralExpressionBase
 
 from rules.errors import EvaluationError
 from rules.expression.regex import Pattern, compile_pattern
@@ -14,13 +15,29 @@ __all__ = ["Matching", "matches"]
 
 
 class Matching(ast.FuzzyComparisonExpression):  # type: ignore[misc]  # rule-engine is not typed
-    """`=~`, `=~~`, `!~`, `!~~`. Never folded, so that Python's own engine never runs."""
+    """`=~`, `=~~`, `!~`, `!~~`. Between literals it is folded by RE2, so that Python's own engine never runs."""
 
     def _compile_regex(self, regex: str) -> Any:
         return compile_pattern(regex)
 
-    def reduce(self) -> Matching:
-        return self
+    def reduce(self) -> Any:
+        if not isinstance(self.left, LiteralExpressionBase) or not isinstance(self.right, LiteralExpressionBase):
+            return self
+        try:
+            value = matches(self.left.evaluate(None), self.pattern, self.anchored, self.negated)
+        except EvaluationError:
+            return self  # it is met when the expression is evaluated
+        return LiteralExpressionBase.from_value(self.context, value)
+
+    @property
+    def anchored(self) -> bool:
+        """Whether the text must match from its beginning."""
+        return bool(self.type.endswith("fzm"))
+
+    @property
+    def negated(self) -> bool:
+        """Whether it holds where the text does not match."""
+        return bool(self.type.startswith("ne"))
 
     @property
     def pattern(self) -> Pattern | None:

@@ -164,6 +164,8 @@ DIFFERED: list[tuple[str, Any]] = [
     ("a + 1 + b == 0", {"a": 10**40, "b": -(10**40)}),
     ("a > b", {"a": 2**53 + 1, "b": float(2**53)}),
     ("{1, 1.0}.to_ary", {}),
+    ('((null =~ "a") ? l : null)[a]', {"a": None, "l": [1]}),
+    ('"a" =~ "(a)" ? $re_groups : 1', {}),
 ]
 """Every case that ever differed."""
 
