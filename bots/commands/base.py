@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from server.services.people import People
     from server.services.previews import Previews
     from server.services.rulebooks import Rulebooks
+    from server.services.runs import Runs
     from server.services.segments import Segments
     from server.services.status import Status
     from server.services.submissions import Submissions
@@ -49,6 +50,8 @@ class Services(Protocol):
     def previews(self) -> Previews: ...
     @property
     def rulebooks(self) -> Rulebooks: ...
+    @property
+    def runs(self) -> Runs: ...
     @property
     def segments(self) -> Segments: ...
     @property

@@ -14,8 +14,10 @@ from bots.commands.base import fold
 from bots.commands.contacts import ContactCard, Why
 from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDraft, Try, Update
 from bots.commands.help import Help
-from bots.commands.publishing import Approve, History, Pause, Reject, Resume, Rollback, Submit
+from bots.commands.pausing import Pause, Resume
+from bots.commands.publishing import Approve, History, Reject, Rollback, Submit
 from bots.commands.rulebook import Rules, RulesShow, SegmentCard, Segments
+from bots.commands.scenarios import Runs, ScenarioCard, Scenarios
 from bots.commands.timeline import Timeline
 from bots.commands.todo import Note, TaskNew, Tasks
 from server.i18n import LANGUAGES
@@ -58,6 +60,9 @@ Command: TypeAlias = (
     | Resume
     | Segments
     | SegmentCard
+    | Scenarios
+    | ScenarioCard
+    | Runs
     | Status
 )
 

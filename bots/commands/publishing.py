@@ -1,4 +1,4 @@
-"""Commands on the way from a draft to a version: submit, approve, reject, history, rollback; and pause, resume."""
+"""Commands on the way from a draft to a version: submit, approve, reject, history, rollback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 from bots.commands.base import Asking, Command, Misused
 from bots.commands.drafts import Update
-from bots.commands.rulebook import kind_of
 from bots.drafts import changed_names, difference
 from bots.replies import Button, Item, Prompt, Reply
 from rules.editing import Change
@@ -19,7 +18,7 @@ from server.services.submissions import BaseMoved
 if TYPE_CHECKING:
     from server.store.rulebooks import RulebookVersion
 
-__all__ = ["Approve", "History", "Pause", "Reject", "Resume", "Rollback", "Submit", "submission_reply"]
+__all__ = ["Approve", "History", "Reject", "Rollback", "Submit", "submission_reply"]
 
 ID: Final = re.compile(r"[0-9a-f]{12}")
 PAGE: Final = 10
@@ -200,54 +199,6 @@ class Rollback(Command, frozen=True, kw_only=True, tag="rules_rollback"):
         )  # fmt: skip
 
 
-class Pause(Command, frozen=True, kw_only=True, tag="rules_pause"):
-    en = ("rules pause", "rule pause")
-    fr = ("règles suspendre", "règle suspendre")
-    role = "approver"
-    usage = mark("NAME")
-    summary = mark("let a trigger fire no more, at once; no second person is needed")
-    details = (mark("What happens during a pause is not made up for when the trigger is resumed."),)
-
-    name: str
-
-    @classmethod
-    def read(cls, rest: list[str]) -> Self:
-        return cls(name=_trigger(cls, rest))
-
-    async def answer(self, asking: Asking) -> Reply:
-        t = asking.t
-        pause = await asking.services.pauses.pause(asking.actor, self.name)
-        return Reply(
-            title=t("{name} is paused", name=pause.name),
-            lines=(t("It fires no more until somebody resumes it, whatever is published meanwhile."),),
-            buttons=(Resume(name=pause.name).button(t("Resume")),),
-            tone="good",
-        )
-
-
-class Resume(Command, frozen=True, kw_only=True, tag="rules_resume"):
-    en = ("rules resume", "rule resume")
-    fr = ("règles reprendre", "règle reprendre")
-    role = "approver"
-    usage = mark("NAME")
-    summary = mark("let a paused trigger fire again")
-
-    name: str
-
-    @classmethod
-    def read(cls, rest: list[str]) -> Self:
-        return cls(name=_trigger(cls, rest))
-
-    async def answer(self, asking: Asking) -> Reply:
-        t = asking.t
-        await asking.services.pauses.resume(asking.actor, self.name)
-        return Reply(
-            title=t("{name} fires again", name=self.name),
-            lines=(t("What happened during the pause is not made up for."),),
-            tone="good",
-        )
-
-
 def submission_reply(submission: Submission, changes: list[Change], t: Translator) -> Reply:
     """What was handed in, for those who are to approve it."""
     waits = submission.status == "waiting"
@@ -288,12 +239,3 @@ def _version(version: RulebookVersion, earlier: bool, asking: Asking) -> Item:
         buttons.append(Button(t("Roll back"), f"rules rollback {version.version}", "danger"))
     title = t("Version {version} · {moment}", version=version.version, moment=t.moment(version.time))
     return Item(title=title, lines=tuple(lines), buttons=tuple(buttons))
-
-
-def _trigger(command: type[Command], rest: list[str]) -> str:
-    """A trigger's name, with or without its kind before it."""
-    if len(rest) == 2 and kind_of(rest[0]) == "trigger":
-        rest = rest[1:]
-    if len(rest) != 1:
-        raise Misused(command)
-    return rest[0]

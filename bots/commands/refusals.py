@@ -30,6 +30,7 @@ TEXTS: Final[dict[str, str]] = {
     "no_text": mark("Write what it is about, in at most a thousand characters."),
     "no_why": mark("Say in a few words why it is dismissed."),
     "wrong_moment": mark("This moment is past, or more than a year away."),
+    "no_scenario": mark("There is no scenario called {name} in the published rulebook."),
     "no_line": mark("No rule of your draft begins at or above line {line}."),
     "no_reason": mark("Say why, so that the author can mend it."),
     "no_rule_here": mark("There is no rule called {name} in your draft."),

@@ -57,7 +57,9 @@ class Rules(Command, frozen=True, kw_only=True, tag="rules"):
             title = f"{title} · {t(KINDS[kind])}"
             if not texts:
                 return Reply(title=title, lines=(_none(asking),))
-            return Reply(title=title, code="\n".join(texts), fields=_paused(book, t) if kind == "trigger" else ())
+            return Reply(
+                title=title, code="\n".join(texts), fields=_paused(book, t) if kind in ("trigger", "scenario") else ()
+            )
         names = {own: [name for kind, name in book.sources if kind == own] for own in KINDS}
         fields = tuple(Field(t(KINDS[own]), ", ".join(found)) for own, found in names.items() if found)
         if not fields:
@@ -99,16 +101,14 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
             Field(t("Published"), t.moment(current.time)),
             Field(t("Author"), current.author),
         ]
-        if kind in ("score", "segment", "trigger"):
+        if kind in ("score", "segment", "trigger", "scenario"):
             counts = await asking.services.rulebooks.counts(self.name)
             if kind != "segment":
                 fields.append(Field(t("Matched"), t.number(counts.matched)))
             fields.append(Field(t("Missing values"), t.number(counts.missing)))
             fields.append(Field(t("Errors"), t.number(counts.errors)))
-        pause = next(
-            (one for one in await asking.services.pauses.all() if (one.kind, one.name) == (kind, self.name)), None
-        )
-        if pause is not None:
+        pause = next((one for one in await asking.services.pauses.all() if one.name == self.name), None)
+        if pause is not None and kind in ("trigger", "scenario"):
             fields.append(Field(t("Paused"), t("by {name}, {ago}", name=pause.by,
                                                ago=t.ago(pause.since, asking.clock.now()))))  # fmt: skip
         may_edit = asking.actor.has("marketer")
@@ -172,7 +172,7 @@ class SegmentCard(Command, frozen=True, kw_only=True, tag="segment"):
 
 
 def _paused(book: Rulebook, t: Translator) -> tuple[Field, ...]:
-    names = ", ".join(sorted(name for name in book.paused if name in book.triggers))
+    names = ", ".join(sorted(name for name in book.paused if name in book.triggers or name in book.scenarios))
     return (Field(t("Paused"), names),) if names else ()
 
 

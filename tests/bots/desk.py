@@ -39,6 +39,13 @@ trigger hot_lead: on enter hot
   alert sales "{{ contact.first_name }} has {{ contact.score }} points"
 trigger second_cart: on "Product Added" when count("Product Added") > 1
   alert sales "Another cart"
+
+scenario follow_up: on "Product Added"
+  wait 3 days
+  if contact.score >= 30
+    add to list loyal_customers
+  else
+    wait until monday 09:00
 """
 
 
