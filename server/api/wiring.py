@@ -17,6 +17,7 @@ from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.messages import Messages
+from server.services.outgoing import Outgoing
 from server.services.people import People
 from server.services.previews import Previews
 from server.services.rejected import Rejected
@@ -51,6 +52,8 @@ class Services(Protocol):
     def messages(self) -> Messages: ...
     @property
     def people(self) -> People: ...
+    @property
+    def outgoing(self) -> Outgoing: ...
     @property
     def previews(self) -> Previews: ...
     @property

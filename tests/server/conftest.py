@@ -22,6 +22,7 @@ from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
 from server.services.messages import Messages
+from server.services.outgoing import Outgoing
 from server.services.people import People
 from server.services.previews import Previews
 from server.services.rates import Rates
@@ -70,6 +71,7 @@ class ServerServices:
             self.store, self.clock, self.rulebooks, self.consents, self.links, language="en"
         )
         self.broadcasts = Broadcasts(self.store, self.clock)
+        self.outgoing = Outgoing(self.store, self.clock, self.contacts)
         self.runs = Runs(self.store, self.rulebooks, self.contacts)
 
     async def logged(self) -> list[tuple[str, Entry]]:
