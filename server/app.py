@@ -12,10 +12,12 @@ from server.api.alerts import AlertRoutes
 from server.api.browsers import settings_route
 from server.api.chat import chat_routes
 from server.api.contacts import ContactRoutes
+from server.api.deliveries import DeliveryRoutes
 from server.api.documentation import OPENAPI, describe_events
 from server.api.ingest import IngestRoutes
 from server.api.mail_links import MailLinkRoutes
 from server.api.measure import measuring
+from server.api.messages import MessageRoutes
 from server.api.operation import health, metrics_route, ready
 from server.api.previews import PreviewRoutes
 from server.api.problems import EXCEPTION_HANDLERS
@@ -66,6 +68,8 @@ def create_app(
             MailLinkRoutes,
             visitor,
             ScenarioRoutes,
+            DeliveryRoutes,
+            MessageRoutes,
             *chat_routes(bots or {}),
             health,
             ready,

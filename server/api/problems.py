@@ -24,6 +24,7 @@ from server.errors import (
     Unauthorized,
     Unavailable,
 )
+from server.services.messages import WrongMessage
 from server.services.rates import TooFast
 from server.services.rulebooks import WrongRulebook
 
@@ -79,6 +80,8 @@ def problem_of(error: Exception, *, body: bool = False) -> Problem:
         case WrongRulebook():
             lines, warnings = problem_lines(error.checked.problems), problem_lines(error.checked.warnings)
             return _problem(422, error.message, errors=lines, warnings=warnings)
+        case WrongMessage():
+            return _problem(422, error.message, errors=problem_lines(error.problems))
         case TooFast():
             return _problem(429, error.message, headers=_retry(error.retry_after))
         case Invalid():

@@ -17,6 +17,7 @@ from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.message import MessageTemplate, TemplateFormat
 from server.model.outgoing import MessageDelivery, Rendered
+from server.model.person import Person
 from server.ports import Clock
 from server.services.access import require
 from server.services.contacts import Contacts
@@ -216,9 +217,15 @@ class Messages:
         self._templates.look_again()
         log.info("message removed", message=name, channel=channel, locale=template.locale, by=actor.id)
 
-    async def test(self, actor: Actor, name: str, channel: str, locale: str | None, ref: str, *, to: str) -> str:
-        """Send a message, as the contact of a reference would get it, to the person with the id `to`; return the id of
-        the delivery. Raises as `preview`."""
+    async def test(self, actor: Actor, name: str, channel: str, locale: str | None, ref: str, *, to: Person) -> str:
+        """Send a message, as the contact of a reference would get it, to somebody of the team; return the id of the
+        delivery. Raises as `preview`, and `Invalid` where they have no address."""
+        require(actor, "write", "marketer")
+        if channel != "email":
+            raise Invalid("a test goes by e-mail alone; a preview shows the others", code="no_test_here")
+        if not to.email:
+            message = "there is no e-mail address of this person; `relance user add --email` takes one"
+            raise Invalid(message, code="no_own_address")
         seen = await self.preview(actor, name, channel, locale, ref)
         contact = await self._contacts.find(actor, seen.contact)
         book = await self._rulebooks.live()
@@ -226,12 +233,12 @@ class Messages:
         now = self._clock.now()
         entry = await self._entry(contact, by, book)
         delivery = MessageDelivery(
-            id=f"test-{to}-{now}", contact=contact.id, channel=channel, message=name,
+            id=f"test-{to.id}-{now}", contact=contact.id, channel=channel, message=name,
             purpose=next((one.purpose for one in by if one.purpose), ""), due=now, entry=entry, event=entry,
-            locale=seen.template.locale, created=now, updated=now, by=to,
+            locale=seen.template.locale, created=now, updated=now, by=to.id,
         )  # fmt: skip
         await self._outbox.add(delivery)
-        log.info("test message", message=name, channel=channel, by=actor.id, to=to)
+        log.info("test message", message=name, channel=channel, by=actor.id, to=to.id)
         return delivery.id
 
     # --- for the sending ----------------------------------------------------------------------------------------
