@@ -12,6 +12,7 @@ from bots.commands.alerts import Leads, Top
 from bots.commands.base import Command as _Command
 from bots.commands.base import fold
 from bots.commands.contacts import ContactCard, Why
+from bots.commands.deliveries import Deliveries, DropDelivery, RetryDelivery
 from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDraft, Try, Update
 from bots.commands.help import Help
 from bots.commands.pausing import Pause, Resume
@@ -63,6 +64,9 @@ Command: TypeAlias = (
     | Scenarios
     | ScenarioCard
     | Runs
+    | Deliveries
+    | RetryDelivery
+    | DropDelivery
     | Status
 )
 
