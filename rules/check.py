@@ -32,7 +32,6 @@ from rules.rulebook import (
     QuietHours,
     Rulebook,
     Statement,
-    Team,
 )
 from rules.steps import read_digest, read_scenario
 from rules.syntax import cut, excerpt_at
@@ -170,8 +169,6 @@ def not_run_yet(book: Rulebook) -> list[Problem]:
         match record:
             case Digest() | Goal():
                 refuse(record.line, _PLURALS[type(record)])
-            case Team(targets=targets) if any(target.platform == "email" for target in targets):
-                refuse(record.line, "alerts by e-mail")
     return found
 
 

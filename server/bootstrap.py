@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from redis.asyncio import Redis
 
+from bots.mail import MailCards
 from server.channels.absent import Absent
 from server.channels.terminal import TerminalChannel
 from server.data_dir import secret_key, socket_path, socket_url
@@ -29,6 +30,7 @@ from server.services.imports import Imports
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
+from server.services.mail_reports import MailReports
 from server.services.messages import Messages
 from server.services.outgoing import Outgoing
 from server.services.pauses import Pauses
@@ -54,6 +56,9 @@ from server.store.inbox import Inbox
 from server.store.store import Store
 from server.store.terminal import TerminalFeed
 from server.worker.queue import Queue
+
+if TYPE_CHECKING:
+    from server.mail import Mail
 
 __all__ = ["Bot", "NotRunning", "Relance", "Services", "build_services", "open_redis", "open_relance", "redis_url"]
 
@@ -107,6 +112,7 @@ class Services:
     tracking: Tracking
     unsubscribing: Unsubscribing
     visitors: Visitors
+    mail_reports: MailReports
     broadcasts: Broadcasts
     runs: Runs
     tasks: Tasks
@@ -166,6 +172,7 @@ async def open_relance(
     redis = open_redis(url)
     queue = Queue.open(settings.queue_redis_url or url)
     bots: dict[str, Bot] = {}
+    post: Mail | None = None
     try:
         store = await _open_store(redis, settings, clock, patience, stop)
         feed = TerminalFeed(store.redis, store.seal)
@@ -177,12 +184,16 @@ async def open_relance(
         )  # fmt: skip
         if chat:
             bots.update(_bots(services, settings, store, clock))
-            channels.update(bots, terminal=TerminalChannel(feed))
-            mail.update(message_channels(settings, clock, services.links))
+            post = _mail(settings, services.links, clock)
+            by_mail = Absent("email") if post is None else MailCards(post.teams, settings.language)
+            channels.update(bots, terminal=TerminalChannel(feed), email=by_mail)
+            mail.update(message_channels(post))
         yield Relance(settings=settings, clock=clock, store=store, queue=queue, feed=feed, services=services, bots=bots)
     finally:
         for bot in bots.values():
             await bot.stop()
+        if post is not None:
+            await post.mailer.close()
         await queue.close()
         await redis.aclose()
 
@@ -223,6 +234,15 @@ def _bots(services: Services, settings: Settings, store: Store, clock: Clock) ->
 
         bots["telegram"] = TelegramBot(services, settings, inbox=inbox("telegram"), clock=clock)
     return bots
+
+
+def _mail(settings: Settings, links: Links, clock: Clock) -> Mail | None:
+    """E-mail; where it is off, what speaks SMTP is not even imported."""
+    if not settings.smtp_url:
+        return None
+    from server.mail import open_mail
+
+    return open_mail(settings, links, clock)
 
 
 def build_services(
@@ -287,6 +307,7 @@ def build_services(
         tracking=Tracking(store, clock, links),
         unsubscribing=Unsubscribing(store, clock, rulebooks, consents, links, language=language),
         visitors=Visitors(store, links, joining),
+        mail_reports=MailReports(store, clock, links, suppressions),
         broadcasts=Broadcasts(store, clock),
         runs=Runs(store, rulebooks, contacts),
         tasks=Tasks(store, clock, contacts),

@@ -29,7 +29,7 @@ def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
     """E-mail; None where it is off. Connects when it is first used. Raises `SettingsError`."""
     if not settings.smtp_url:
         return None
-    sender = mailbox(settings.mail_from)
+    relay, sender = read_relay(settings.smtp_url), mailbox(settings.mail_from)
     signer = None
     if settings.dkim_key:
         try:
@@ -41,6 +41,7 @@ def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
         reply_to=mailbox(settings.mail_reply_to) if settings.mail_reply_to else None,
         bounces=settings.mail_bounces,
         signer=signer,
+        named_in="X-PM-Metadata-relance" if relay.host.endswith("postmarkapp.com") else "X-Relance-Delivery",
     )
-    mailer = Mailer(read_relay(settings.smtp_url))
+    mailer = Mailer(relay)
     return Mail(mailer, EmailChannel(mailer, urls, clock, envelope), TeamMail(mailer, clock, envelope))

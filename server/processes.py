@@ -80,7 +80,7 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         services = relance.services
         outside = Outside(private=settings.allow_private_urls)
         feeds = Feeds(relance.store, relance.clock, services.rulebooks, services.broadcasts, outside)
-        await Worker(relance.queue, services.deliveries, services.sending, feeds).serve(stop)
+        await Worker(relance.queue, services.deliveries, services.sending, feeds, services.tracking).serve(stop)
 
 
 def _chatting(relance: Relance) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:

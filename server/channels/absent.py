@@ -1,13 +1,17 @@
-"""A chat platform that is turned off."""
+"""A chat platform, or e-mail, that is turned off."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from server.model.card import Card
 from server.ports import ChannelRefused
 
 __all__ = ["Absent"]
+
+
+_NEEDS: Final = {"slack": "SLACK_BOT_TOKEN", "telegram": "TELEGRAM_TOKEN", "email": "SMTP_URL"}
 
 
 class Absent:
@@ -17,7 +21,7 @@ class Absent:
 
     def __init__(self, platform: str) -> None:
         self.platform = platform
-        self._refusal = f"{platform}: RELANCE_{platform.upper()}{'_BOT' * (platform == 'slack')}_TOKEN is not set"
+        self._refusal = f"{platform}: RELANCE_{_NEEDS[platform]} is not set"
 
     async def start(self) -> None:
         """Nothing to begin."""

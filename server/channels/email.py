@@ -41,12 +41,22 @@ class Post(Protocol):
 
 
 class Envelope:
-    """From whom mails are: the sender that is shown, where answers and what comes back go, the signature."""
+    """From whom mails are: the sender that is shown, where answers and what comes back go, the signature.
+
+    `named_in` is a header that names a mail to us, as some mail services give it a Message-ID of their own.
+    """
 
     def __init__(
-        self, sender: Mailbox, *, reply_to: Mailbox | None = None, bounces: str = "", signer: Signer | None = None
+        self,
+        sender: Mailbox,
+        *,
+        reply_to: Mailbox | None = None,
+        bounces: str = "",
+        signer: Signer | None = None,
+        named_in: str = "X-Relance-Delivery",
     ) -> None:
         self.sender = sender
+        self.named_in = named_in
         self.bounces = bounces or sender.address
         self._reply_to = reply_to
         self._signer = signer
@@ -111,6 +121,7 @@ class EmailChannel:
             message["Content-Language"] = rendered.locale
         headers = {
             "Message-ID": f"<{message_id}>",
+            self._envelope.named_in: message_id.partition("@")[0],
             "Date": mail_date(self._clock),
             "Auto-Submitted": "auto-generated",
             "Feedback-ID": _feedback(delivery, self._envelope.sender.domain),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-__all__ = ["Relay", "read_relay"]
+__all__ = ["CONNECTIONS", "Relay", "read_relay"]
 
 Encryption: TypeAlias = Literal["tls", "required", "optional", "off"]
+
+CONNECTIONS: Final = 8  # to the mail server, from one process
 
 _EXAMPLE: Final = "must be smtp://user:password@host:587 or smtps://user:password@host"
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")

@@ -23,7 +23,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from server.channels.relay import Relay
+from server.channels.relay import CONNECTIONS, Relay
 from server.ports import ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure
 
 __all__ = ["Mailer"]
@@ -41,7 +41,9 @@ class Mailer:
     """Sends mails through one relay. `seconds`: what the server may take until it takes a mail's text, and `patience`
     from there to its answer."""
 
-    def __init__(self, relay: Relay, *, connections: int = 8, seconds: float = 10, patience: float = 15) -> None:
+    def __init__(
+        self, relay: Relay, *, connections: int = CONNECTIONS, seconds: float = 10, patience: float = 15
+    ) -> None:
         self._relay = relay
         self._seconds = seconds
         self._patience = patience

@@ -281,8 +281,7 @@ class Batch:
         teams = [self._book.teams[name] for name in (alert.team, *alert.also) if name in self._book.teams]
         places = dict.fromkeys(f"{target.platform}:{target.address}" for team in teams for target in team.targets)
         for place in (*places, "terminal:"):
-            if not place.startswith("email:"):
-                self._command("ZADD", keys.due(partition), self._now(), f"card:{alert.id}:{place}")
+            self._command("ZADD", keys.due(partition), self._now(), f"card:{alert.id}:{place}")
         self.rings = True
 
     def _transfer(self, transfer: Transfer) -> None:

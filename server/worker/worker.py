@@ -20,6 +20,7 @@ from server.errors import Unavailable
 from server.services.deliveries import Deliveries
 from server.services.rounds import earliest
 from server.services.sending import Sending
+from server.services.tracking import Tracking
 from server.store.faults import REDIS_FAULTS
 from server.worker.feeds import Feeds
 from server.worker.message_rounds import MessageRounds
@@ -42,13 +43,19 @@ class Worker(ArqWorker):
     """Runs bells and the sweep. `await worker.serve(stop)` until `stop` is set."""
 
     def __init__(
-        self, queue: Queue, deliveries: Deliveries, sending: Sending | None = None, feeds: Feeds | None = None
+        self,
+        queue: Queue,
+        deliveries: Deliveries,
+        sending: Sending | None = None,
+        feeds: Feeds | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
         self._queue = queue
         self._deliveries = deliveries
         self._sending = sending
         self._messages = None if sending is None else MessageRounds(queue, sending)
         self._feeds = feeds
+        self._tracking = tracking
         sweep = cron(self._sweep, name="sweep", second=set(range(0, 60, SWEEP_EVERY)), max_tries=1)
         poll = cron(self._poll, name="feeds", second=_FEEDS_SECOND, timeout=_FEEDS_TIMEOUT, max_tries=1)
         super().__init__(
@@ -121,6 +128,11 @@ class Worker(ArqWorker):
 
     async def _sweep(self, ctx: dict[Any, Any]) -> None:
         await self._look_everywhere()
+        if self._tracking is not None:
+            try:
+                await self._tracking.sweep()
+            except Unavailable:
+                log.warning("clicks put off: the store is out of reach")
 
     async def _poll(self, ctx: dict[Any, Any]) -> None:
         assert self._feeds is not None
