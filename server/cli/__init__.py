@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "runs": ("scenarios", "Where a contact is in the scenarios."),
     "deliveries": ("deliveries", "What became of messages; retry or drop one."),
     "contact": ("contact", "What is known of a contact, and why."),
+    "message": ("message", "The words of messages."),
     "source": ("source", "Sources of events and their write keys."),
     "key": ("key", "API keys of programs."),
     "user": ("user", "People, their roles and their chat accounts."),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-import structlog
 
 from rules import RuleErrors
 from rules.contact import Contact, Event, Millis
@@ -29,8 +28,6 @@ from server.store.message_outbox import MessageOutbox
 from server.store.store import Store
 
 __all__ = ["Listed", "Messages", "Previewed", "WrongMessage"]
-
-log = structlog.get_logger(__name__)
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +189,6 @@ class Messages:
         if kept is None:
             raise _changed(await self._revision(name, channel, locale))
         self._templates.look_again()
-        log.info("message kept", message=name, channel=channel, locale=locale, revision=kept.revision, by=actor.id)
         return kept
 
     async def delete(self, actor: Actor, name: str, channel: str, locale: str, *, base: int | None = None) -> None:
@@ -215,7 +211,6 @@ class Messages:
         if not await self._store.messages.remove(template):
             raise _changed(await self._revision(name, channel, template.locale))
         self._templates.look_again()
-        log.info("message removed", message=name, channel=channel, locale=template.locale, by=actor.id)
 
     async def test(self, actor: Actor, name: str, channel: str, locale: str | None, ref: str, *, to: Person) -> str:
         """Send a message, as the contact of a reference would get it, to somebody of the team; return the id of the
@@ -238,7 +233,6 @@ class Messages:
             locale=seen.template.locale, created=now, updated=now, by=to.id,
         )  # fmt: skip
         await self._outbox.add(delivery)
-        log.info("test message", message=name, channel=channel, by=actor.id, to=to.id)
         return delivery.id
 
     # --- for the sending ----------------------------------------------------------------------------------------
