@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Controller, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from server.api.wiring import Cursor, From, Limit, Who
 from server.model.outgoing import MessageState
@@ -23,12 +23,12 @@ class DeliveryRoutes(Controller):
         self,
         services: From,
         actor: Who,
-        state: FromQuery[MessageState | None] = None,
+        in_state: Annotated[MessageState | None, QueryParameter(name="state")] = None,
         contact: Annotated[str, QueryParameter(max_length=320)] = "",
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> DeliveryPage:
-        return await services.outgoing.listing(actor, (state,) if state else (), contact, cursor, limit)
+        return await services.outgoing.listing(actor, (in_state,) if in_state else (), contact, cursor, limit)
 
     @get("/{delivery:str}", summary="One message to a contact")
     async def delivery(self, services: From, actor: Who, delivery: FromPath[str]) -> DeliveryView:
