@@ -34,6 +34,7 @@ __all__ = ["Sweeps"]
 _BUSY, _IDLE = 0.008, 0.02  # seconds that a slice takes while entries come, and while none do
 _FIRST, _LEAST, _MOST = 200, 20, 4000  # contacts of a slice
 _WRITTEN = 400  # of them that change: what a commit may hold
+_PAUSED_AGAIN: Millis = 10_000  # a pause is that old when all engines know of its end
 _TOLD = 0.5  # seconds after which it is written down how far a sweep is, if no contact changes
 
 _log = structlog.get_logger(__name__)
@@ -62,7 +63,20 @@ class Sweeps:
             batch = self._batch(own, book)
             batch.agenda = change
             batches.append(batch)
+        batches += [ended for own in owned if (ended := self._given_up(own, book)) is not None]
         await self._commits.write(batches)
+
+    def _given_up(self, own: Owned, book: Rulebook) -> Batch | None:
+        """What ends the sweeps of scenarios that were paused again: another resume brings another."""
+        long_ago = self._clock.now() - _PAUSED_AGAIN
+        again = [
+            name for name, sweep in own.agenda.sweeps.items() if sweep.resumed in book.paused and sweep.begun < long_ago
+        ]
+        if not again:
+            return None
+        batch = self._batch(own, book)
+        batch.agenda.through = dict.fromkeys(again, batch.moment)
+        return batch
 
     def following(self, owned: Iterable[Owned]) -> Millis | None:
         """When the next dated rule comes about; None where there is none."""

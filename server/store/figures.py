@@ -30,8 +30,8 @@ class Recompute(msgspec.Struct, frozen=True, kw_only=True):
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What waits and who works, over all partitions, at one moment.
 
-    `waiting` counts entries of logs and what travels between partitions: 0 means that everything that was
-    acknowledged has taken effect. `recomputing` is the number of partitions that a rulebook has not reached;
+    `waiting` counts entries of logs, what travels between partitions and sweeps of partitions: 0 means that everything
+    that was acknowledged has taken effect. `recomputing` is the number of partitions that a rulebook has not reached;
     `recompute` says how far it is while there are such, else None.
     """
 
@@ -56,18 +56,18 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
                 pipe.xlen(keys.log(partition))
                 pipe.llen(keys.transfers(partition))
                 pipe.exists(keys.lease(partition))
-                pipe.hmget(keys.meta(partition), ["recompute", "bucket", "done", "contacts"])
+                pipe.hmget(keys.meta(partition), ["recompute", "bucket", "done", "contacts", "sweeps"])
                 pipe.zcount(keys.due(partition), "-inf", now)
                 pipe.zcard(keys.undelivered(partition))
             current, engines, *rows = await pipe.execute()
     version = int(current or 0)
     logs, transfers, leases, recomputes, due, undelivered = (rows[start::6] for start in range(6))
-    behind = sum(int(reached or 0) != version or bool(bucket) for reached, bucket, _, _ in recomputes)
+    behind = sum(int(reached or 0) != version or bool(bucket) for reached, bucket, *_ in recomputes)
     return Figures(
         partitions=partitions,
         held=sum(leases),
         engines=engines,
-        waiting=sum(logs) + sum(transfers),
+        waiting=sum(logs) + sum(transfers) + sum(int(row[4] or 0) for row in recomputes),
         rulebook=version,
         recomputing=behind,
         due=sum(due),
@@ -79,7 +79,7 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
 def _progress(version: int, recomputes: Sequence[Sequence[bytes | None]]) -> Recompute:
     """`recomputes`, of each partition: the version it is brought to, the bucket it is at, contacts done, contacts."""
     done = every = 0
-    for reached, bucket, number, contacts in recomputes:
+    for reached, bucket, number, contacts, _ in recomputes:
         here = int(contacts or 0)
         every += here
         if int(reached or 0) == version:
