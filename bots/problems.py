@@ -30,6 +30,7 @@ SENTENCES: Final = (
     mark("unknown filter {name}"),
     mark("unknown {kind} {name}"),
     mark("unexpected {found}"),
+    mark("there is no {channel} message {name}"),
     mark("{kind} {name} is already defined in line {line}"),
     mark("{kind} {name} depends on itself: {chain}"),
     mark("{what} are checked but not run by this version: take them out to publish"),

@@ -12,10 +12,11 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from server.bootstrap import NotRunning, open_redis, open_relance, redis_url
+from server.bootstrap import NotRunning, Relance, open_redis, open_relance, redis_url
 from server.data_dir import DataDirError, private_directory
 from server.embedded import OLDEST, EmbeddedError, find_redis_server
 from server.errors import RelanceError
+from server.model.actor import SYSTEM
 from server.ports import ChannelError
 from server.settings import Settings, unknown_settings
 from server.store.codec import SealError
@@ -170,6 +171,8 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
             in_vain = await relance.services.rulebooks.sent_in_vain()
             if versions and in_vain:
                 yield Finding("rulebook", "note", _in_vain(in_vain))
+            for finding in await _messages(relance):
+                yield finding
             figures = (await relance.services.status.snapshot()).figures
             if figures is not None and (now := figures.recompute) is not None:
                 yield Finding("recompute", "note", f"version {now.version} has reached {now.done} of {now.of} contacts")
@@ -182,6 +185,21 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("secret key", "wrong", str(problem))
     except (DataDirError, RelanceError) as problem:
         yield Finding("service", "wrong", str(problem))
+
+
+async def _messages(relance: Relance) -> list[Finding]:
+    """The messages that are past their time, or wrong under the published rulebook."""
+    listed = await relance.services.messages.listing(SYSTEM)
+    findings = []
+    if stale := [f"{one.template.name} ({one.template.owner})" for one in listed if one.stale]:
+        text = f"past their `expires`: {', '.join(dict.fromkeys(stale))}; give them new words or another day"
+        findings.append(Finding("messages", "note", text))
+    for one in listed:
+        if one.problems:
+            template = one.template
+            name = ".".join(part for part in (template.name, template.channel, template.locale) if part)
+            findings.append(Finding("messages", "wrong", f"{name}: {str(one.problems[0]).partition(chr(10))[0]}"))
+    return findings
 
 
 def _in_vain(traits: Mapping[str, int]) -> str:

@@ -100,6 +100,8 @@ async def _rules(asking: Asking) -> list[Field]:
         fields.append(Field(t("Waiting for approval"), ", ".join(one.author_name for one in waiting)))
     if await submissions.alone():
         fields.append(Field(t("Approval"), t("off: an approver publishes alone")))
+    if stale := await asking.services.messages.stale():
+        fields.append(Field(t("Stale messages"), ", ".join(dict.fromkeys(one.name for one in stale))))
     if pauses := await asking.services.pauses.all():
         fields.append(Field(t("Paused"), ", ".join(pause.name for pause in pauses)))
     return fields

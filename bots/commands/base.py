@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from server.services.alerts import Alerts
     from server.services.contacts import Contacts
     from server.services.drafts import Drafts
+    from server.services.messages import Messages
     from server.services.outgoing import Outgoing
     from server.services.pauses import Pauses
     from server.services.people import People
@@ -45,6 +46,8 @@ class Services(Protocol):
     def drafts(self) -> Drafts: ...
     @property
     def outgoing(self) -> Outgoing: ...
+    @property
+    def messages(self) -> Messages: ...
     @property
     def pauses(self) -> Pauses: ...
     @property

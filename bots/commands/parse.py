@@ -15,6 +15,7 @@ from bots.commands.contacts import ContactCard, Why
 from bots.commands.deliveries import Deliveries, DropDelivery, RetryDelivery
 from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDraft, Try, Update
 from bots.commands.help import Help
+from bots.commands.messages import MessageCard, Messages
 from bots.commands.pausing import Pause, Resume
 from bots.commands.publishing import Approve, History, Reject, Rollback, Submit
 from bots.commands.rulebook import Rules, RulesShow, SegmentCard, Segments
@@ -61,6 +62,8 @@ Command: TypeAlias = (
     | Resume
     | Segments
     | SegmentCard
+    | Messages
+    | MessageCard
     | Scenarios
     | ScenarioCard
     | Runs
