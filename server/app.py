@@ -16,6 +16,7 @@ from server.api.deliveries import DeliveryRoutes
 from server.api.documentation import OPENAPI, describe_events
 from server.api.ingest import IngestRoutes
 from server.api.mail_links import MailLinkRoutes
+from server.api.mail_reports import MailReportRoutes
 from server.api.measure import measuring
 from server.api.messages import MessageRoutes
 from server.api.operation import health, metrics_route, ready
@@ -66,6 +67,7 @@ def create_app(
             AlertRoutes,
             RejectedRoutes,
             MailLinkRoutes,
+            MailReportRoutes,
             visitor,
             ScenarioRoutes,
             DeliveryRoutes,

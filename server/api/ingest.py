@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from functools import cache
 from time import perf_counter
@@ -13,6 +11,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from server.api.credentials import key_in
 from server.api.guard import BATCH_LIMIT, EVENT_LIMIT, JSON, PLAIN, Head, Limits, read_body
 from server.api.problems import MEDIA_TYPE, Refused, problem_of
 from server.errors import Unauthorized
@@ -124,18 +123,7 @@ class IngestRoutes:
         header = head.get(b"authorization")
         if header is None:
             return None
-        scheme, _, credentials = header.partition(b" ")
-        match scheme.lower():
-            case b"bearer":
-                key = credentials.strip()
-            case b"basic":
-                try:
-                    key = base64.b64decode(credentials.strip(), validate=True).partition(b":")[0]
-                except binascii.Error:
-                    key = b""
-            case _:
-                key = b""
-        return await self._known(key.decode("latin-1"))
+        return await self._known(key_in(header))
 
     async def _by_body(self, body: Mapping[str, Any]) -> Source:
         key = body.get("writeKey")

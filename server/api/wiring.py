@@ -16,6 +16,7 @@ from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.ingest import Ingest
+from server.services.mail_reports import MailReports
 from server.services.messages import Messages
 from server.services.outgoing import Outgoing
 from server.services.people import People
@@ -72,6 +73,8 @@ class Services(Protocol):
     def tracking(self) -> Tracking: ...
     @property
     def unsubscribing(self) -> Unsubscribing: ...
+    @property
+    def mail_reports(self) -> MailReports: ...
     @property
     def visitors(self) -> Visitors: ...
 

@@ -21,6 +21,7 @@ from server.services.contacts import Contacts
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
+from server.services.mail_reports import MailReports
 from server.services.messages import Messages
 from server.services.outgoing import Outgoing
 from server.services.people import People
@@ -32,6 +33,7 @@ from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sources import Sources
 from server.services.status import Status
+from server.services.suppressions import Suppressions
 from server.services.tracking import Tracking
 from server.services.unsubscribing import Unsubscribing
 from server.services.visitors import Visitors
@@ -66,6 +68,8 @@ class ServerServices:
         self.rejected = Rejected(self.store, self.ingest)
         self.links = Links(self.store.seal, self.clock, "http://relance.test")
         self.tracking = Tracking(self.store, self.clock, self.links)
+        self.suppressions = Suppressions(self.store, self.clock)
+        self.mail_reports = MailReports(self.store, self.clock, self.links, self.suppressions)
         self.visitors = Visitors(self.store, self.links, self.joining)
         self.unsubscribing = Unsubscribing(
             self.store, self.clock, self.rulebooks, self.consents, self.links, language="en"
