@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""  # none: made and kept in data_dir
     slack_bot_token: str = ""
     slack_signing_secret: str = ""
+    slack_app_token: str = ""  # Socket Mode
     slack_api_url: str = ""
     telegram_token: str = ""
     telegram_secret: str = ""
@@ -43,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: str = ""
     mail_reply_to: str = ""
     mail_bounces: str = ""  # none: the address of mail_from
-    mail_rate: int = 50  # mails a second of a worker; 0: any
+    mail_rate: int = 50  # mails a second of all workers; 0: any
     dkim_key: str = ""  # path
     dkim_selector: str = ""
     timezone: str = "UTC"
@@ -175,6 +176,13 @@ def _timezone(text: str) -> str:
 
 _TOGETHER: Final = {"smtp_url": "mail_from", "dkim_key": "dkim_selector"}  # one makes no sense without the other
 
+
+def _app_token(text: str) -> str:
+    if not text.startswith("xapp-"):
+        raise ValueError("an app-level token, which begins with xapp-")
+    return _text(text)
+
+
 SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "redis_url": _redis_url,
     "queue_redis_url": _redis_url,
@@ -185,6 +193,7 @@ SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "secret_key": _secret,
     "slack_bot_token": _text,
     "slack_signing_secret": _text,
+    "slack_app_token": _app_token,
     "slack_api_url": _http_url,
     "telegram_token": _text,
     "telegram_secret": _text,

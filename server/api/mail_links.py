@@ -50,12 +50,12 @@ class MailLinkRoutes(Controller):
         target, visitor = found
         return Response(b"", status_code=302, headers={**_PRIVATE, "location": _with_visitor(target, visitor)})
 
-    @route("/o/{name:str}", http_method=_READ, status_code=200, media_type="image/gif", summary="The picture of a mail")
-    async def picture(self, services: From, request: _Request, name: FromPath[str]) -> Response[bytes]:
+    @route("/o/{token:str}", http_method=_READ, status_code=200, media_type="image/gif", summary="The picture of a mail")
+    async def picture(self, services: From, request: _Request, token: FromPath[str]) -> Response[bytes]:
         """Counts an opening; answers with an invisible picture, whatever was asked."""
-        if name.endswith(".gif"):
+        if token.endswith(".gif"):
             with suppress(Unavailable):  # the reader wants to read
-                await services.tracking.opened(name.removesuffix(".gif"), _visit(request))
+                await services.tracking.opened(token.removesuffix(".gif"), _visit(request))
         return Response(_PIXEL, media_type="image/gif", headers=_PRIVATE)
 
     @get("/unsubscribe/{token:str}", summary="The page on which a contact unsubscribes")
