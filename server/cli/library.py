@@ -44,7 +44,7 @@ def use(name: str, replace: bool, as_json: bool) -> None:
     language = settings().language
 
     async def work(relance: Relance) -> Used:
-        texts = Library(relance.services.rulebooks)
+        texts = Library(relance.services.rulebooks, relance.services.messages)
         return await texts.use(operator(), name, language=language, replace=replace)
 
     try:
@@ -55,6 +55,7 @@ def use(name: str, replace: bool, as_json: bool) -> None:
         click.echo("together with the published rulebook it has these mistakes; nothing was published", err=True)
         sys.exit(1)
     said = {"version": used.version.version if used.version else None, "added": used.added, "kept": used.kept}
+    said["messages"] = used.messages
     tell(said, _told(used), as_json)
 
 
@@ -64,4 +65,6 @@ def _told(used: Used) -> str:
         lines.append("added: " + ", ".join(used.added))
     if used.kept:
         lines.append("kept as published: " + ", ".join(used.kept))
+    if used.messages:
+        lines.append("messages: " + ", ".join(used.messages))
     return "\n".join(lines)

@@ -15,14 +15,13 @@ from server.cli.rulebook import read
 from server.cli.session import as_json, operator, tell, with_relance
 from server.model.message import MessageTemplate, TemplateFormat
 from server.model.outgoing import Rendered
-from server.services.message_heads import ANY, read_expiry
+from server.services.message_heads import ANY, FORMATS, read_expiry
 from server.services.messages import Listed, WrongMessage
 from server.services.views import moment
 
 __all__ = ["message"]
 
 _FILE: Final = re.compile(r"([a-z][a-z0-9_]*)\.([a-z]+)(?:\.([A-Za-z_-]+))?\.(md|html|txt|json)")
-_FORMATS: Final[dict[str, TemplateFormat]] = {"md": "markdown", "html": "html", "txt": "text", "json": "json"}
 
 channel = click.option("--channel", type=click.Choice(CHANNELS), default="email", show_default=True)
 locale = click.option("--locale", default=None, metavar="fr-BE", help="Else the nearest; `-`: for every language.")
@@ -138,7 +137,7 @@ def _named(file: Path) -> tuple[str, str, str, TemplateFormat]:
     found = _FILE.fullmatch(file.name)
     if found is None:
         raise click.ClickException(f"{file.name} is not called as a message is: welcome.email.fr.md")
-    return found[1], found[2], found[3] or "", _FORMATS[found[4]]
+    return found[1], found[2], found[3] or "", FORMATS[found[4]]
 
 
 def _name(one: MessageTemplate) -> str:

@@ -14,13 +14,12 @@ from rules.message import CHANNELS, read_source
 from server.errors import FieldError, Invalid
 from server.model.message import MessageTemplate, TemplateFormat
 
-__all__ = ["ANY", "check_place", "chosen", "made", "normal_locale", "read_expiry", "usual_format"]
+__all__ = ["ANY", "FORMATS", "check_place", "chosen", "made", "normal_locale", "read_expiry", "usual_format"]
 
 ANY: Final = "-"  # in paths and commands: the template for every language that has none of its own
-
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _LOCALE: Final = re.compile(r"([a-z]{2,3}(-([A-Z]{2}|[0-9]{3}))?)?")
-_FORMATS: Final = ("markdown", "html", "text", "json")
+FORMATS: Final[Mapping[str, TemplateFormat]] = {"md": "markdown", "html": "html", "txt": "text", "json": "json"}
 
 
 def normal_locale(locale: str) -> str:
@@ -74,8 +73,8 @@ def made(
     format of its channel, `template.owner`, and never. Raises `Invalid` for what a head cannot say."""
     about = read_source(template.source, template.channel, "text")[0].about
     said = about.get("format", "")
-    if said and said not in _FORMATS:
-        message = f"a format is one of {', '.join(_FORMATS)}"
+    if said and said not in FORMATS.values():
+        message = f"a format is one of {', '.join(FORMATS.values())}"
         raise Invalid(message, [FieldError("format", message)], code="wrong_message_head")
     if expires is None and about.get("expires"):
         expires = read_expiry(about["expires"])

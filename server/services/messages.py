@@ -162,8 +162,10 @@ class Messages:
         owner: str = "",
         expires: Millis | None = None,
         base: int | None = None,
+        book: Rulebook | None = None,
     ) -> MessageTemplate:
-        """Keep a template as the revision after `base` (None: whatever is there), if it has no mistakes.
+        """Keep a template as the revision after `base` (None: whatever is there), if it has no mistakes under the
+        published rulebook, or under `book`, which is about to be.
 
         `form`, `owner` and `expires` are taken from the head where they are not given, else from what is there, else
         they are the channel's usual one, the actor, and never. Raises `Forbidden`, `WrongMessage`, `Invalid`,
@@ -182,7 +184,7 @@ class Messages:
         )  # fmt: skip
         template = made(template, former, form=form, owner=owner, expires=expires)
         try:
-            self._wordings.compiled(template, await self._rulebooks.live())
+            self._wordings.compiled(template, book or await self._rulebooks.live())
         except RuleErrors as wrong:
             raise WrongMessage(wrong.problems) from None
         kept = await self._store.messages.put(template, revision)

@@ -21,6 +21,9 @@ MEDIA = ("slack", "telegram", "terminal")
 ADMIN = Actor(id="u-root", name="Root", roles=("admin",))
 
 
+WELCOME = "{{ contact.first_name }}, {{ contact.email }}"
+
+
 class Case(NamedTuple):
     """A command as it is typed, and what its answer says, in English and in French."""
 
@@ -133,6 +136,20 @@ CASES = (
     Case("rules rollback 1", "règles revenir 1", ("the text of version 1",), ("le texte de la version 1",)),
     Case("segments", "segments", ("hot", "french", "Contacts"), ("hot", "french", "Contacts")),
     Case("segment hot", "segment hot", ("segment hot: contact.score >= 30", "1"), ("contact.score >= 30", "1")),
+    Case("messages", "messages", ("welcome", "email", "Ann", "stale"), ("welcome", "Ann", "périmé")),
+    Case(
+        "message welcome",
+        "message welcome",
+        ("Hello {{{{ contact.first_name", "Ann", "Sent by", "nothing"),
+        ("Bonjour {{{{ contact.first_name", "Responsable", "périmé", "Envoyé par"),
+    ),
+    Case(
+        "message welcome 42",
+        "message welcome email 42",
+        ("Hello Léa, 4•••", "masked"),
+        ("Hello Léa, 4•••", "masqués"),  # in the contact's language
+    ),
+    Case("message nothing", "message rien", ("no message called nothing",), ("Aucun message ne s'appelle rien",)),
     Case("scenarios", "scénarios", ("follow_up", "Waiting"), ("follow_up", "En attente")),
     Case(
         "scenario follow_up",
@@ -150,6 +167,12 @@ CASES = (
     Case("rules pause scenario follow_up", "règles suspendre follow_up", ("is paused",), ("est suspendu",)),
     Case("runs 42", "parcours 42", ("paused",), ("en pause",)),
     Case("rules resume follow_up", "règles reprendre follow_up", ("follow_up goes on",), ("follow_up continue",)),
+    Case("deliveries", "envois", ("Deliveries", "There are none."), ("Envois", "Il n'y en a pas.")),
+    Case("deliveries failed", "envois échoués", ("Deliveries",), ("Envois",)),
+    Case("deliveries 42", "envois 42", ("There are none.",), ("Il n'y en a pas.",)),
+    Case("deliveries nobody", "envois personne", ("no such contact",), ("Ce contact n'existe pas",)),
+    Case("deliveries retry 0-abc", "envois relancer 0-abc", ("no such delivery",), ("Cet envoi n'existe pas",)),
+    Case("deliveries drop 0-abc", "envois abandonner 0-abc", ("no such delivery",), ("Cet envoi n'existe pas",)),
     Case("status", "état", ("Relance runs", "8 of 8"), ("Relance fonctionne", "8 partitions sur 8")),
     Case("claim", "prendre", ("ALERT",), ("ALERTE",)),
     Case("claims {alert}", "prendr {alert}", ("Did you mean", "claim {alert}"), ("Vouliez-vous dire", "prendre")),
@@ -177,6 +200,9 @@ def shown(medium: str, reply: Reply) -> str:
 @pytest.mark.parametrize("medium", MEDIA)
 async def test_each_command_answers_in_each_language_and_medium(desk: Desk, medium: str, language: str) -> None:
     alert = await desk.hot_lead()
+    for locale, hello in (("en", "Hello"), ("fr", "Bonjour")):
+        source = f"---\nsubject: {hello}\nowner: Ann\nexpires: 2020-01-01\n---\n{hello} {WELCOME}\n"
+        await desk.services.messages.put(ADMIN, "welcome", "email", locale, source)
     caller = Caller(platform=medium, workspace="T0", user="U1")
     for case in CASES:
         said, expected = (case.english, case.says) if language == "en" else (case.french, case.dit)
@@ -197,7 +223,7 @@ def test_each_command_is_in_the_table() -> None:
 
 
 NEEDS = {
-    "viewer": ("rules", "rules show cart", "segments", "segment hot", "status"),
+    "viewer": ("rules", "messages", "rules show cart", "segments", "segment hot", "status"),
     "rep": ("leads", "leads hot", "contact 42", "why 42", "claim {alert}", "release {alert}"),
     "marketer": ("rules new", "rules edit cart", "rules delete cart", "rules diff", "rules history", "rules submit"),
     "approver": ("rules approve", "rules reject no", "rules pause hot_lead", "rules resume hot_lead"),

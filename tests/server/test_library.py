@@ -10,7 +10,9 @@ from rules.printing import format_text
 from rules.rulebook import Rulebook
 from server.errors import NotFound
 from server.model.actor import SYSTEM
+from server.services.contacts import Contacts
 from server.services.library import Library, ready_made, ready_text
+from server.services.messages import Messages
 from server.services.rulebooks import Rulebooks, check
 from server.store.store import Store
 from tests.engines import publish
@@ -57,21 +59,26 @@ def test_the_library_is_listed_with_what_each_is_for() -> None:
         ready_text("../sample")
 
 
+def library(store: Store) -> Library:
+    rulebooks = Rulebooks(store)
+    return Library(rulebooks, Messages(store, store.clock, rulebooks, Contacts(store, store.clock, rulebooks)))
+
+
 async def test_using_one_adds_what_is_missing_and_keeps_what_is_published(store: Store) -> None:
     await publish(store, 'attribute email: text, personal\nscore cart: +1 on "Product Added"\n')
-    used = await Library(Rulebooks(store)).use(SYSTEM, "shop")
+    used = await library(store).use(SYSTEM, "shop")
     assert used.version is not None
     assert used.version.version == 2
     assert used.kept == ["attribute email", "score cart"]
     book = parse_rulebook(used.version.text)
     assert book.scores["cart"].tenths == 10
     assert "ready_to_buy" in book.segments
-    again = await Library(Rulebooks(store)).use(SYSTEM, "shop")
+    again = await library(store).use(SYSTEM, "shop")
     assert again.version is None
 
 
 async def test_using_one_can_replace_the_whole_rulebook(store: Store) -> None:
     await publish(store, 'score cart: +1 on "Product Added"\n')
-    used = await Library(Rulebooks(store)).use(SYSTEM, "b2b", language="fr", replace=True)
+    used = await library(store).use(SYSTEM, "b2b", language="fr", replace=True)
     assert used.version is not None
     assert used.version.text == ready_text("b2b", "fr")
