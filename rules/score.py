@@ -38,7 +38,7 @@ __all__ = [
 def within(at_most: AtMost, times: Sequence[Millis], where: tzinfo) -> list[Millis]:
     """The times, in order, that a cap lets count."""
     number, per = at_most.number, at_most.per
-    if per == "ever":
+    if per == "ever" or len(times) <= number:
         return list(times[:number])
     kept: list[Millis] = []
     if isinstance(per, Duration):

@@ -21,6 +21,7 @@ from server.store.ranked import Place, Ranked, bad_cursor
 __all__ = ["Cursor", "Ranking", "Standing"]
 
 _MOST = 512  # contacts read at a time
+_GUESS = 4  # how many times those wanted are read at first where rules age: seldom are they the first of the index
 _FEW = 4  # bounds of a partition read at first, beside its share of what is wanted
 
 
@@ -82,7 +83,7 @@ class Ranking:
         walk = _Walk(self._index, self._name, number, None if ages else behind)
         best: list[Standing] = []
         known: set[str] = set()  # one whose bound rises during the walk is met twice
-        size = number + 1
+        size = min(_GUESS * number, _MOST) if ages else number
         while size:
             places = await walk.next(size, best[0][:2] if len(best) == number else None)
             size = min(2 * size, _MOST) if places else 0
