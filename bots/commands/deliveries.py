@@ -114,18 +114,19 @@ class DropDelivery(_OneDelivery, frozen=True, kw_only=True, tag="deliveries drop
 async def _totals(asking: Asking) -> str:
     counts = await asking.services.outgoing.counts(asking.actor)
     t = asking.t
-    return " · ".join(f"{t(_STATES[state])}: {t.number(count)}" for state, count in counts.items() if count)
+    said = (t("{name}: {value}", name=t(_STATES[state]), value=t.number(n)) for state, n in counts.items() if n)
+    return " · ".join(said)
 
 
 def _item(view: DeliveryView, asking: Asking) -> Item:
     t = asking.t
-    parts = [t(_STATES[view.state])]
+    state = t(_STATES[view.state])
     if view.reason:
-        parts.append(reason_text(view.reason, t))
-    if view.attempts and view.state == "waiting":
-        parts.append(t("{count} tries in vain", count=t.number(view.attempts)))
+        state = t("{name}: {value}", name=state, value=reason_text(view.reason, t))
+    tries = view.attempts if view.state == "waiting" else 0
+    vain = t("{count} tries in vain", count=t.number(tries)) if tries else ""
     about = [view.scenario or view.trigger or (t("a test") if view.test else ""), view.contact, view.id]
-    lines = (": ".join(parts[:2]) if len(parts) < 3 else f"{parts[0]}: {parts[1]} · {parts[2]}", _joined(about))
+    lines = (_joined([state, vain]), _joined(about))
     buttons = []
     if view.state in _RETRIED:
         buttons.append(Button(t("Try again"), f"deliveries retry {view.id}"))
