@@ -146,12 +146,10 @@ def look_after(course: Course) -> None:
 
 def _look_again(course: Course, scenario: Scenario, run: Run) -> None:
     """When a run goes on may have changed: by what `wait until` reads, or with the time zone."""
+    if run.due is not None and run.due <= course.now:
+        return
     step = waits_at(scenario, run.place)
-    if isinstance(step, WaitUntil) and step.moment is not None:
-        if not step.moment.expression.reads.uses_now and not (run.due is not None and run.due <= course.now):
-            moment = due_of(course, run, step, run.since)
-            run.due = course.now if moment is None else max(moment, course.now)
-    elif course.rezoned and step is not None and not (run.due is not None and run.due <= course.now):
+    if step is not None and (course.rezoned or (isinstance(step, WaitUntil) and step.moment is not None)):
         moment = due_of(course, run, step, run.since)
         run.due = course.now if moment is None else max(moment, course.now)
 

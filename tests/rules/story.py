@@ -83,7 +83,7 @@ class Story:
         received = entry.received if isinstance(entry, EventReceived) else entry.time
         self.now = max(self.now, received) if now is None else now
         past = self.past if needs_past(self.contact, self.book, entry) else []
-        return self._keep(
+        return self.keep(
             decide(
                 self.contact, entry, self.book, self.now, entry_id=str(self.number), timezone=self.timezone, past=past
             )
@@ -119,7 +119,7 @@ class Story:
         while self.contact.changes_at is not None and self.contact.changes_at <= end:
             self.now = max(self.now, self.contact.changes_at)
             decisions.append(
-                self._keep(advance(self.contact, self.book, self.now, entry_id=f"t{self.now}", timezone=self.timezone))
+                self.keep(advance(self.contact, self.book, self.now, entry_id=f"t{self.now}", timezone=self.timezone))
             )
             assert len(decisions) < 10_000
         self.now = end
@@ -131,11 +131,11 @@ class Story:
         return self.recomputed()
 
     def recomputed(self) -> Decision:
-        return self._keep(
+        return self.keep(
             bring_up_to_date(self.contact, self.past, self.book, self.now, entry_id="recompute", timezone=self.timezone)
         )
 
-    def _keep(self, decision: Decision) -> Decision:
+    def keep(self, decision: Decision) -> Decision:
         if decision.spill:
             self.chunks.append(decision.spill)
         del self.chunks[: decision.drop]
