@@ -33,8 +33,8 @@ _STYLES: Final = {
     "blockquote": "margin:0 0 16px;padding:4px 0 4px 16px;border-left:4px solid #d0d7de",
     "hr": "border:0;border-top:1px solid #d0d7de;margin:24px 0",
     "table": "width:100%;border-collapse:collapse;margin:0 0 16px",
-    "th": "padding:8px 6px;border-bottom:2px solid #d0d7de;text-align:left;vertical-align:top",
-    "td": "padding:8px 6px;border-bottom:1px solid #d0d7de;vertical-align:top",
+    "th": "padding:8px 6px;border-bottom:2px solid #d0d7de;text-align:left;vertical-align:top;overflow-wrap:break-word",
+    "td": "padding:8px 6px;border-bottom:1px solid #d0d7de;vertical-align:top;overflow-wrap:break-word",
     "img": "max-width:100%;height:auto;border:0;display:block",
     "a": "color:#0b57d0;text-decoration:underline",
     "code": "font-family:Menlo,Consolas,monospace;font-size:90%",
@@ -69,7 +69,8 @@ def _style(token: Token) -> None:
     style = _STYLES.get(token.tag)
     if style and token.nesting >= 0:
         own = token.attrGet("style")
-        token.attrSet("style", f"{style};{own}" if own else style)
+        whole = f"{style};{own}" if own else style
+        token.attrSet("style", f"{whole};white-space:nowrap" if own == "text-align:right" else whole)
 
 
 def _with_buttons(tokens: Sequence[Token]) -> list[Token]:
