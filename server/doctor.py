@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import httpx
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -16,6 +15,8 @@ from server.bootstrap import NotRunning, Relance, open_redis, open_relance, redi
 from server.data_dir import DataDirError, private_directory
 from server.embedded import OLDEST, EmbeddedError, find_redis_server
 from server.errors import RelanceError
+from server.finding import Finding
+from server.mail_doctor import examine_mail
 from server.model.actor import SYSTEM
 from server.ports import ChannelError
 from server.settings import Settings, unknown_settings
@@ -23,18 +24,8 @@ from server.store.codec import SealError
 
 __all__ = ["Finding", "examine"]
 
-Verdict: TypeAlias = Literal["good", "note", "wrong"]
-
 _PATCHED = (7, 2, 11)  # CVE-2025-49844 in Lua is mended from here on, and in every Valkey from 7.2.11
 _LITTLE_SPACE = 1 << 30  # bytes
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What was looked at, how it is, and what to do about it where it is not good."""
-
-    subject: str
-    verdict: Verdict
-    text: str
 
 
 async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
@@ -45,6 +36,8 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         yield finding
     yield await _slack(settings)
     yield await _telegram(settings)
+    async for finding in examine_mail(settings):
+        yield finding
     try:
         url = redis_url(settings)
     except NotRunning as problem:
@@ -213,10 +206,14 @@ async def _slack(settings: Settings) -> Finding:
     from bots.slack.client import SlackClient
 
     if not settings.slack_bot_token:
-        return Finding("Slack", "note", "off: RELANCE_SLACK_BOT_TOKEN and RELANCE_SLACK_SIGNING_SECRET turn it on")
-    if not settings.slack_signing_secret:
         return Finding(
-            "Slack", "wrong", "RELANCE_SLACK_SIGNING_SECRET is not set: it is on the app's Basic Information"
+            "Slack", "note", "off: `relance slack manifest --socket` makes an app, and tells how to turn it on"
+        )
+    if not (settings.slack_signing_secret or settings.slack_app_token):
+        return Finding(
+            "Slack",
+            "wrong",
+            "neither RELANCE_SLACK_SIGNING_SECRET (on the app's Basic Information) nor RELANCE_SLACK_APP_TOKEN is set",
         )
     client = SlackClient(settings.slack_bot_token, settings.slack_api_url)
     try:
@@ -225,17 +222,29 @@ async def _slack(settings: Settings) -> Finding:
         return Finding("Slack", "wrong", f"{problem.reason}: is RELANCE_SLACK_BOT_TOKEN the bot token (xoxb-…)?")
     finally:
         await client.close()
+    if settings.slack_app_token:
+        return await _slack_socket(settings)
     return Finding("Slack", "good", f"the token works; its requests go to {settings.url}/slack")
+
+
+async def _slack_socket(settings: Settings) -> Finding:
+    """Whether a connection would be given."""
+    from bots.slack.client import SlackClient
+
+    client = SlackClient(settings.slack_app_token, settings.slack_api_url)
+    try:
+        await client.call("apps.connections.open")
+    except ChannelError as problem:
+        return Finding("Slack", "wrong", f"{problem.reason}: does RELANCE_SLACK_APP_TOKEN have connections:write?")
+    finally:
+        await client.close()
+    return Finding("Slack", "good", "the tokens work; Slack is reached by Socket Mode")
 
 
 async def _telegram(settings: Settings) -> Finding:
     """Whether the bot's token works and its webhook is set, asked of Telegram."""
     if not settings.telegram_token:
-        return Finding("Telegram", "note", "off: RELANCE_TELEGRAM_TOKEN and RELANCE_TELEGRAM_SECRET turn it on")
-    if not settings.telegram_secret:
-        return Finding(
-            "Telegram", "wrong", "RELANCE_TELEGRAM_SECRET is not set: any text of letters and digits will do"
-        )
+        return Finding("Telegram", "note", "off: RELANCE_TELEGRAM_TOKEN, which @BotFather gives, turns it on")
     base = settings.telegram_api_url or "https://api.telegram.org"
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and this one holds the token
     try:
@@ -245,6 +254,11 @@ async def _telegram(settings: Settings) -> Finding:
         return Finding("Telegram", "wrong", f"cannot be reached ({type(problem).__name__})")
     if not answer.get("ok"):
         return Finding("Telegram", "wrong", "refuses the token: is RELANCE_TELEGRAM_TOKEN the one from @BotFather?")
-    if answer["result"].get("url") != f"{settings.url}/telegram":
-        return Finding("Telegram", "wrong", f"its webhook is not {settings.url}/telegram: set it (README.md says how)")
+    webhook = answer["result"].get("url")
+    if not settings.telegram_secret:
+        if webhook:
+            return Finding("Telegram", "wrong", "a webhook is set: `relance telegram setup --polling` takes it away")
+        return Finding("Telegram", "good", "the token works; updates are asked for")
+    if webhook != f"{settings.url}/telegram":
+        return Finding("Telegram", "wrong", f"its webhook is not {settings.url}/telegram: `relance telegram setup`")
     return Finding("Telegram", "good", "the token works and the webhook is set")
