@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from bots.replies import Button, Field, Item, Reply
 from rules.contact import AlertStatus
 from server.i18n import Translator, mark
-from server.model.card import Card, CardReason, CardRow
+from server.model.card import Card, CardReason
 from server.services.alerts import Outcome
 
 TEXT, NAME = 1000, 120  # characters: a card is one message in every medium
+ROWS = 10  # of a digest that have buttons
 
 __all__ = ["OUTCOMES", "STATUSES", "card_buttons", "card_reply", "outcome_text", "reason_text", "status_text"]
 
@@ -26,17 +27,17 @@ OUTCOMES: dict[Outcome, str] = {"won": mark("won"), "lost": mark("lost"), "junk"
 
 def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
     """A card as it is shown. `repeated` says that this may be a second copy of it."""
+    if card.kind == "held":
+        return _held_reply(card, t)
+    if card.kind == "digest":
+        return _digest_reply(card, t, repeated)
     lines = [_cut(card.text, TEXT)] if card.text else []
     lines += ["• " + reason_text(reason, t) for reason in card.reasons]
-    footer = _footer(card, t)
-    if repeated:
-        mark_of_copy = t("repeated: this card may be here twice")
-        footer = f"{mark_of_copy} · {footer}"
+    footer = _twice(repeated, t) + _footer(card, t)
     return Reply(
         title=_cut(card.who, NAME),
         lines=tuple(lines),
-        fields=tuple(_fields(card, t)) if card.kind != "digest" else (),
-        items=tuple(_row(place, row, t) for place, row in enumerate(card.rows, start=1)),
+        fields=tuple(_fields(card, t)),
         footer=footer,
         buttons=card_buttons(card, t),
     )
@@ -44,8 +45,6 @@ def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
 
 def card_buttons(card: Card, t: Translator, *, few: bool = False) -> tuple[Button, ...]:
     """What can be done about a card in its present state; `few`: in a list of many."""
-    if card.kind == "digest":
-        return ()
     why, alert = Button(t("Why?"), f"why {card.contact}"), card.alert
     claim, release = Button(t("Claim"), f"claim {alert}", "primary"), Button(t("Release"), f"release {alert}")
     snooze, done = Button(t("Snooze"), f"snooze {alert}"), Button(t("Finish"), f"done {alert} ?")
@@ -118,8 +117,6 @@ def _fields(card: Card, t: Translator) -> Iterator[Field]:
 
 def _footer(card: Card, t: Translator) -> str:
     match card.kind:
-        case "digest":
-            return t("{digest} · rulebook {version}", digest=card.trigger, version=card.version)
         case "task" if not card.trigger:
             return t("{alert} · a task", alert=card.alert)
         case "task":
@@ -129,10 +126,44 @@ def _footer(card: Card, t: Translator) -> str:
              version=card.version)  # fmt: skip
 
 
-def _row(place: int, row: CardRow, t: Translator) -> Item:
-    """A contact of a digest: its place, its name, the number it is ranked by."""
-    buttons = (Button(t("Contact"), f"contact {row.contact}"), Button(t("Task"), f"task {row.contact}"))
-    return Item(title=_cut(f"{place}. {row.who} · {t.number(row.value)}", NAME), buttons=buttons)
+def _digest_reply(card: Card, t: Translator, repeated: bool) -> Reply:
+    """A ranking: the first with buttons, some more by name, the rest by number."""
+    ranked = [
+        (_cut(f"{place}. {row.who} · {t.number(row.value)}", NAME), row.contact)
+        for place, row in enumerate(card.rows, start=1)
+    ]
+    items = [Item(title=title, buttons=_row_buttons(contact, t)) for title, contact in ranked[:ROWS]]
+    if more := [title for title, _ in ranked[ROWS:]]:
+        items.append(Item(title=more[0], lines=tuple(more[1:])))
+    if card.count > len(ranked):
+        items.append(Item(title=t("… and {number} more", number=t.number(card.count - len(ranked)))))
+    return Reply(
+        title=_cut(card.who, NAME),
+        lines=() if ranked else (t("Nobody is in it now."),),
+        items=tuple(items),
+        footer=_twice(repeated, t) + t("{digest} · rulebook {version}", digest=card.trigger, version=card.version),
+    )
+
+
+def _row_buttons(contact: str, t: Translator) -> tuple[Button, ...]:
+    return (Button(t("Contact"), f"contact {contact}"), Button(t("Task"), f"task {contact}"))
+
+
+def _held_reply(card: Card, t: Translator) -> Reply:
+    """How many cards a full hour held back."""
+    title = t.count("One more alert, not shown here", "{number} more alerts, not shown here", card.count)
+    return Reply(
+        title=title,
+        lines=(t("This chat had its fill of cards between {hours}; the alerts are there.", hours=card.text),),
+        buttons=(Button(t("Open leads"), "leads open", "primary"),),
+    )
+
+
+def _twice(repeated: bool, t: Translator) -> str:
+    if not repeated:
+        return ""
+    mark_of_copy = t("repeated: this card may be here twice")
+    return f"{mark_of_copy} · "
 
 
 def _cut(text: str, limit: int) -> str:

@@ -35,9 +35,9 @@ class MailCards:
         t = translator(self._language)
         reply = card_reply(card, t, repeated=repeated)
         lines = [render(replace(reply, buttons=()))]
-        if card.kind != "digest":
+        if card.kind in ("alert", "task"):
             lines.append(t("To take it, write to Relance in your chat: {command}", command=f"claim {card.alert}"))
-        subject = card.text if card.text and card.kind != "digest" else card.who
+        subject = card.text if card.text and card.kind in ("alert", "task") else reply.title
         name = re.sub(r"[^A-Za-z0-9.-]", "-", f"card.{card.alert}.{card.created}")
         return await self._writer.write(address, subject, "\n\n".join(lines), name)
 

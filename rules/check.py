@@ -27,7 +27,6 @@ from rules.reactions import read_trigger
 from rules.reading import Desk, Known, Reader
 from rules.rulebook import (
     Attribute,
-    Digest,
     Goal,
     QuietHours,
     Rulebook,
@@ -166,10 +165,6 @@ def not_run_yet(book: Rulebook) -> list[Problem]:
         found.append(excerpt_at(book.text.split("\n"), problem))
 
     for record in book.statements():
-        match record:
-            case Digest() | Goal():
-                refuse(record.line, _PLURALS[type(record)])
+        if isinstance(record, Goal):
+            refuse(record.line, "goals")
     return found
-
-
-_PLURALS: dict[type, str] = {Digest: "digests", Goal: "goals"}

@@ -24,8 +24,10 @@ from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
+from server.services.digests import Digests
 from server.services.drafts import Drafts
 from server.services.exports import Exports
+from server.services.holding import Holding
 from server.services.imports import Imports
 from server.services.ingest import Ingest
 from server.services.joining import Joining
@@ -100,6 +102,8 @@ class Services:
     lists: Lists
     alerts: Alerts
     deliveries: Deliveries
+    digests: Digests
+    holding: Holding
     messages: Messages
     outgoing: Outgoing
     sending: Sending
@@ -268,6 +272,8 @@ def build_services(
     consents = Consents(store, clock, rulebooks)
     contacts = Contacts(store, clock, rulebooks, timezone=timezone)
     alerts = Alerts(store, clock, rulebooks, contacts, timezone=timezone)
+    holding = Holding(store, clock, rulebooks)
+    digests = Digests(store, clock, rulebooks, contacts, holding, timezone=timezone)
     people = People(store, clock)
     drafts = Drafts(store, clock, rulebooks, contacts, timezone=timezone)
     joining = Joining(store, clock, consents)
@@ -292,7 +298,9 @@ def build_services(
         segments=Segments(store, rulebooks, timezone=timezone),
         lists=Lists(store, rulebooks, timezone=timezone),
         alerts=alerts,
-        deliveries=Deliveries(store, clock, alerts, channels),
+        deliveries=Deliveries(store, clock, alerts, channels, holding=holding, digests=digests),
+        digests=digests,
+        holding=holding,
         messages=messages,
         outgoing=Outgoing(store, clock, contacts),
         sending=Sending(

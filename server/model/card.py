@@ -31,7 +31,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """What a card says. `who` is a display name made of attributes `shown in alerts`, else a masked identity.
 
     `gained`: points of the last 24 hours. `there`: the contact's own time and zone when this was written, "" where
-    that is not known; other moments are shown in `timezone`. `also` are teams that were told later.
+    that is not known; other moments are shown in `timezone`. `also` are teams that were told later. A `digest` shows
+    `rows`, the first of `count`; `held` says that `count` cards were held back in the hours of its text.
     """
 
     alert: str
@@ -50,7 +51,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     last_seen: Millis = 0
     revision: int = 1
     outcome: str = ""
-    kind: Literal["alert", "task", "digest"] = "alert"
+    kind: Literal["alert", "task", "digest", "held"] = "alert"
     company: str = ""
     gained: float = 0
     there: str = ""

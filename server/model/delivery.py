@@ -10,7 +10,7 @@ from rules.contact import Alert, Millis
 
 __all__ = ["Delivery", "DeliveryState", "Place", "TakenCard"]
 
-DeliveryState: TypeAlias = Literal["none", "sending", "sent", "unknown", "failed"]
+DeliveryState: TypeAlias = Literal["none", "sending", "sent", "unknown", "failed", "held"]
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
@@ -37,6 +37,8 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     stored: a courier has the card at this moment. `attempts` and `since` count the tries that failed since the last
     success; nothing is tried before `not_before`; `slot` is a moment that was reserved at the platform's pace.
     `unsure`: a post's answer was lost and the card not found since, so a next one must bear the mark of a repeated one.
+    `held`: nothing was posted, as the rule is muted there or the place's hour is full (`reason`); the alert's next
+    change asks again, while it is open. `counted`: when the card was counted in its place's hour.
     `copies` are references of further messages that show the card, where an answer was lost once.
     """
 
@@ -51,6 +53,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     updated: Millis = 0
     copies: tuple[str, ...] = ()
     unsure: bool = False
+    counted: Millis = 0
 
 
 class TakenCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,27 +8,32 @@ is due is brought to the alert as it is now. Each outcome of a channel has one a
     down                      nothing was sent: again after a pause that doubles
     unsure, or no outcome     a post may have arrived: look for it and adopt it, else post again, marked as repeated
     refused                   given up, with the reason on record; the alert's next change tries again
+
+A new card is first asked for at `services.holding`, which may hold it back. Digests lie in the same outbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 import structlog
 from msgspec.structs import replace
 
-from rules.contact import Alert, Millis
+from rules.contact import Millis
 from server.errors import Unavailable
 from server.model.actor import Actor
 from server.model.card import Card
 from server.model.delivery import Delivery, Place, TakenCard
+from server.model.digest import MARK
 from server.ports import CardChannel, ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure, Clock
 from server.services.access import require
 from server.services.alerts import Alerts
 from server.services.copies import with_copy
+from server.services.digests import Digests
+from server.services.holding import Holding
 from server.services.outcome import Shown, given_up, outcome
 from server.services.pacing import Pacing
 from server.services.rounds import Moments, work_off
@@ -55,7 +60,8 @@ class Undelivered(NamedTuple):
 class Deliveries:
     """Brings cards up to date. `channels` by platform; a place on any other platform fails, which is recorded.
 
-    `timeout`: milliseconds that a channel may take, less than `HELD`.
+    `timeout`: milliseconds that a channel may take, less than `HELD`. Without `holding` nothing is held back, without
+    `digests` none is shown.
     """
 
     def __init__(
@@ -66,7 +72,11 @@ class Deliveries:
         channels: Mapping[str, CardChannel],
         *,
         timeout: Millis = CHANNEL_TIMEOUT,
+        holding: Holding | None = None,
+        digests: Digests | None = None,
     ) -> None:
+        self._holding = holding
+        self._digests = digests
         self._store = store
         self._clock = clock
         self._alerts = alerts
@@ -147,37 +157,65 @@ class Deliveries:
             await self._outbox.add(home, card.alert_id, [card.place], self._clock.now())
             await self._finish(card, None)
             return await self.deliver(home)
+        if card.alert_id.startswith(MARK):
+            return await self._bring_digest(card)
         alert = card.alert or await self._store.alerts.load(card.alert_id)
         if alert is None:
             return await self._finish(card, None)
         before = _known(card)
-        if before.state == "sent" and before.revision >= alert.revision:
+        if before.state in ("sent", "held") and before.revision >= alert.revision:
             return await self._finish(card, before)
-        channel = self._channels.get(card.place.platform)
-        if channel is None:
-            return await self._finish(card, given_up(before, f"{card.place.platform} is not set up", self._clock.now()))
-        return await self._when_due(card, alert, before, channel)
+        if self._holding is not None and not (before.reference or before.counted or before.unsure):
+            now = self._clock.now()
+            if why := await self._holding.why_held(card.place, alert, before):
+                held = replace(before, state="held", reason=why, revision=alert.revision, updated=now)
+                return await self._finish(card, held)
+            before = replace(before, state="none", reason="", counted=now)
 
-    async def _when_due(self, card: TakenCard, alert: Alert, before: Delivery, channel: CardChannel) -> Moments:
+        async def face() -> Card:
+            return await self._alerts.card(alert)
+
+        return await self._when_due(card, alert.revision, face, before)
+
+    async def _bring_digest(self, card: TakenCard) -> Moments:
+        """A digest never changes: its card is posted once."""
+        before = _known(card)
+        if before.state == "sent":
+            return await self._finish(card, before)
+        shown = None if self._digests is None else await self._digests.card(card.alert_id)
+        if shown is None:
+            return await self._finish(card, None)
+
+        async def face() -> Card:
+            return shown
+
+        return await self._when_due(card, shown.revision, face, before)
+
+    async def _when_due(
+        self, card: TakenCard, revision: int, make: Callable[[], Awaitable[Card]], before: Delivery
+    ) -> Moments:
         """Call the channel now, or put the card back until it may be called."""
         now = self._clock.now()
+        channel = self._channels.get(card.place.platform)
+        if channel is None:
+            return await self._finish(card, given_up(before, f"{card.place.platform} is not set up", now))
         if now < before.not_before:
             return await self._finish(card, before, again=before.not_before)
         editing = bool(before.reference)
         slot = await self._pacing.slot(card.place, editing=editing, reserved=before.slot, now=now)
         if slot > now:
             return await self._finish(card, replace(before, not_before=slot, slot=slot), again=slot)
-        face = await self._alerts.card(alert)
+        face = await make()
         if self._clock.now() + self._timeout > card.until:
             return await self._finish(card, before, again=self._clock.now())  # too late to call and still be alone
         shown = await self._show(channel, card, before, face)
-        after, again = outcome(before, alert.revision, shown, self._clock.now())
+        after, again = outcome(before, revision, shown, self._clock.now())
         if isinstance(shown.error, ChannelBusy) and again is not None:
             with suppress(Unavailable):
                 await self._pacing.hold(card.place, editing=editing, now=self._clock.now(), moment=again)
         if shown.error is not None:
             log.warning(
-                "card not delivered", alert=alert.id, platform=card.place.platform, state=after.state,
+                "card not delivered", alert=card.alert_id, platform=card.place.platform, state=after.state,
                 attempts=after.attempts, reason=shown.error.reason,
             )  # fmt: skip
         return await self._finish(card, after, again=again)

@@ -20,6 +20,7 @@ __all__ = [
     "bots",
     "bucket",
     "bucket_of",
+    "budget",
     "card",
     "clicked",
     "clicks",
@@ -43,12 +44,12 @@ __all__ = [
     "failed",
     "feeds",
     "feeds_poller",
-    "held",
     "history",
     "identity",
     "import_checkpoint",
     "inbox",
     "inbox_seen",
+    "inbox_turn",
     "joined",
     "lease",
     "link_code",
@@ -235,6 +236,11 @@ def inbox(platform: str) -> str:
 def inbox_seen(platform: str, digest: str) -> str:
     """Exists for as long as a platform may repeat the request; `digest` is the keyed hash of its id."""
     return f"{PREFIX}{{inbox:{platform}}}:seen:{digest}"
+
+
+def inbox_turn(platform: str) -> str:
+    """Name of the process that asks a platform for its requests, where they do not come by themselves."""
+    return f"{PREFIX}{{inbox:{platform}}}:turn"
 
 
 def pace(platform: str, limit: str) -> str:
@@ -428,17 +434,18 @@ def digest(partition: int, card_id: str) -> str:
 
 
 def digests_begun() -> str:
-    """Hash: name of a digest → the occurrence that was sent last, or from which on it is run."""
+    """Hash: name and time of a digest → the moment up to which its occurrences are dealt with."""
     return PREFIX + "digests"
 
 
-def held(digest: str) -> str:
-    """Hash: hour of a place → how many cards were posted there; `digest` is the keyed hash of the place."""
-    return f"{PREFIX}budget:{{{digest}}}"
+def budget(digest: str, hour: int) -> str:
+    """How many cards a place was to show in an hour, by its first millisecond; `digest` is the keyed hash of the
+    place. Forgotten after some days."""
+    return f"{PREFIX}budget:{{{digest}}}:{hour}"
 
 
 def mutes() -> str:
-    """Hash: keyed hash of a rule and a place → until when no card of that rule appears there."""
+    """Hash: keyed hash of a rule and a place → until when no new card of that rule appears there."""
     return PREFIX + "mutes"
 
 

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from server.store.coalesce import Coalescer
 from server.store.codec import Sealer
 
-__all__ = ["Outbox"]
+__all__ = ["Outbox", "member"]
 
 _MOVED = b">"  # an alert's record says so where its contact lives in another partition now
 
 
-def _member(alert_id: str, place: Place) -> str:
+def member(alert_id: str, place: Place) -> str:
+    """The name of a card in the outbox."""
     return f"card:{alert_id}:{place}"
 
 
@@ -47,7 +48,7 @@ class Outbox:
     async def add(self, partition: int, alert_id: str, places: Iterable[Place], at: Millis) -> None:
         """Make an alert's cards due. (The engine does the same within its commit.)"""
         with redis_needed():
-            await self._redis.zadd(keys.due(partition), {_member(alert_id, place): at for place in places})
+            await self._redis.zadd(keys.due(partition), {member(alert_id, place): at for place in places})
 
     async def take(self, partition: int, now: Millis, until: Millis, limit: int) -> tuple[list[TakenCard], Millis]:
         """Take up to `limit` cards that are due, each for this courier alone until `until`.
@@ -101,7 +102,7 @@ class Outbox:
             keys.undelivered(card.partition),
         ]
         arguments = [
-            _member(card.alert_id, card.place),
+            member(card.alert_id, card.place),
             card.until,
             str(card.place),
             b"" if delivery is None else self._seal.encode("card", delivery),
@@ -132,7 +133,7 @@ class Outbox:
                 await script("card_note")(
                     self._redis,
                     [keys.due(partition), keys.sending(partition), name],
-                    [_member(alert_id, place), field, row, self._seal.encode("card", after), now],
+                    [member(alert_id, place), field, row, self._seal.encode("card", after), now],
                 )
             )
 

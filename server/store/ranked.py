@@ -46,6 +46,11 @@ class Ranked:
         step = self.partitions
         return [sum(sizes[start : start + step]) for start in range(0, len(sizes), step)]
 
+    async def of_partition(self, partition: int, name: str) -> list[str]:
+        """The ids of all in a partition."""
+        with redis_needed():
+            return [member.decode() for member in await self._redis.zrange(self._key(partition, name), 0, -1)]
+
     async def below(self, name: str, places: Mapping[int, Place | None], number: int) -> dict[int, list[Place]]:
         """So many bounds and ids of each of these partitions, the highest first: those below a place (None: from the
         top). Fewer: there are no more.

@@ -18,6 +18,7 @@ from arq.worker import func
 
 from server.errors import Unavailable
 from server.services.deliveries import Deliveries
+from server.services.digests import Digests
 from server.services.rounds import earliest
 from server.services.sending import Sending
 from server.services.tracking import Tracking
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 SWEEP_EVERY: Final = 5  # seconds
 _FEEDS_SECOND: Final = 23  # of each minute: whose feeds are due is looked at
 _FEEDS_TIMEOUT: Final = 600  # seconds
+_RANKING: Final = 1800  # seconds that digests may take
 _LONGEST_SLEEP: Final = 1.0  # seconds; a stroke may have gone to a worker that died
 _JOB_TIMEOUT: Final = 30  # seconds; longer than `deliver` is busy
 _GRACE: Final = 9  # seconds that jobs in hand may take when the worker is asked to stop
@@ -49,7 +51,10 @@ class Worker(ArqWorker):
         sending: Sending | None = None,
         feeds: Feeds | None = None,
         tracking: Tracking | None = None,
+        digests: Digests | None = None,
     ) -> None:
+        self._digests = digests
+        self._ranking = False
         self._queue = queue
         self._deliveries = deliveries
         self._sending = sending
@@ -58,9 +63,10 @@ class Worker(ArqWorker):
         self._tracking = tracking
         sweep = cron(self._sweep, name="sweep", second=set(range(0, 60, SWEEP_EVERY)), max_tries=1)
         poll = cron(self._poll, name="feeds", second=_FEEDS_SECOND, timeout=_FEEDS_TIMEOUT, max_tries=1)
+        rank = cron(self._rank, name="digests", second=set(range(2, 60, SWEEP_EVERY)), timeout=_RANKING, max_tries=1)
         super().__init__(
             functions=[func(self._deliver, name=DELIVER, max_tries=1)],
-            cron_jobs=[sweep] if feeds is None else [sweep, poll],
+            cron_jobs=[sweep, *([poll] if feeds else []), *([rank] if digests else [])],
             queue_name=QUEUE,
             redis_pool=queue.pool,
             handle_signals=False,
@@ -140,6 +146,18 @@ class Worker(ArqWorker):
             await self._feeds.poll()
         except Unavailable:
             log.warning("feeds put off: the store is out of reach")
+
+    async def _rank(self, ctx: dict[Any, Any]) -> None:
+        """Make the digests whose moment has come; not twice at once."""
+        if self._digests is None or self._ranking:
+            return
+        self._ranking = True
+        try:
+            await self._queue.ring(await self._digests.run())
+        except Unavailable:
+            log.warning("digests put off: the store is out of reach")
+        finally:
+            self._ranking = False
 
     async def _bring_up_to_date(self, partition: int) -> None:
         try:

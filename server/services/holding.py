@@ -1,0 +1,111 @@
+"""What keeps a new card out of a chat: a rule that somebody muted there, an hour that is full.
+
+A place takes `BUDGET` new cards in an hour of the clock. What is more is held back, and one card at the end of the
+hour says how many; the alerts are there, `leads` lists them. A mute holds the new cards of one rule back in one chat,
+until a moment. A card that is held is shown after all when its alert changes later while it is still open, and there
+is room. Cards that are there are kept up to date in any case.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+from rules.contact import Alert, Millis
+from rules.near import nearest
+from server.errors import Invalid, NotFound
+from server.model.actor import Actor
+from server.model.delivery import Delivery, Place
+from server.model.digest import MARK, DigestCard
+from server.ports import Clock
+from server.services.access import require
+from server.services.rulebooks import Rulebooks
+from server.store.digests import Digests
+from server.store.holding import Holding as Kept
+from server.store.store import Store
+
+__all__ = ["BUDGET", "HOUR", "Holding"]
+
+BUDGET: Final = 60  # new cards of a place in an hour
+HOUR: Final[Millis] = 3_600_000
+MUTED: Final = "muted"
+FULL: Final = "the place's hour is full"
+_FRESH: Final[Millis] = 1000
+_LONGEST: Final[Millis] = 31 * 24 * HOUR
+
+
+class Holding:
+    """Says whether a new card may be shown; `budget` may be another in tests."""
+
+    def __init__(self, store: Store, clock: Clock, rulebooks: Rulebooks, *, budget: int = BUDGET) -> None:
+        self.budget = budget
+        self._kept = Kept(store.redis, store.seal)
+        self._digests = Digests(store.redis, store.seal, store.partitions)
+        self._clock = clock
+        self._rulebooks = rulebooks
+        self._mutes: dict[str, Millis] = {}
+        self._asked: Millis = -_FRESH
+        self._told: set[str] = set()  # cards about full hours that this process has made
+
+    async def why_held(self, place: Place, alert: Alert, before: Delivery) -> str:
+        """Why a card that is nowhere yet is to be held back; "" where it may be shown: then it is counted.
+
+        Raises `Unavailable`.
+        """
+        if before.state == "held" and alert.status != "open":
+            return before.reason
+        now = self._clock.now()
+        if await self._muted(alert.trigger, place, now):
+            return MUTED
+        if place.platform == "terminal":
+            return ""
+        hour = now - now % HOUR
+        if await self._kept.count(place, hour) <= self.budget:
+            return ""
+        await self._tell(place, hour)
+        return FULL
+
+    async def held(self, place: Place, hour: Millis) -> int:
+        """How many cards a place's full hour has held back."""
+        return max(await self._kept.counted(place, hour) - self.budget, 0)
+
+    async def mute(self, actor: Actor, rule: str, platform: str, addresses: tuple[str, ...], until: Millis) -> Place:
+        """Let no new card of a rule appear in a chat until a moment (a past one: let them again).
+
+        Returns which place that is: a chat is known by several addresses, such as its id and its name. Raises
+        `Forbidden`, `NotFound` for what is no trigger or scenario, `Invalid` where no team's cards come to this chat,
+        or the moment is more than a month away.
+        """
+        require(actor, "write", "rep")
+        book, now = await self._rulebooks.live(), self._clock.now()
+        if rule not in book.triggers and rule not in book.scenarios:
+            near = nearest(rule, (*book.triggers, *book.scenarios)) or ""
+            raise NotFound("there is no such trigger or scenario", code="no_trigger", name=rule, near=near)
+        if until > now + _LONGEST:
+            raise Invalid("a rule is muted for at most a month", code="long_mute")
+        teams = [Place(target.platform, target.address) for team in book.teams.values() for target in team.targets]
+        here = [Place(platform, address) for address in addresses]
+        places = [place for place in here if place in teams or place.platform == "terminal"]
+        if not places:
+            raise Invalid("no cards come to this chat", code="no_cards_here", name=rule)
+        for place in places:
+            await self._kept.mute(rule, place, until, now)
+        self._asked = now - _FRESH
+        return places[0]
+
+    async def _muted(self, rule: str, place: Place, now: Millis) -> bool:
+        if not self._asked <= now < self._asked + _FRESH:
+            self._mutes = await self._kept.mutes()
+            self._asked = now
+        return bool(self._mutes) and self._mutes.get(self._kept.muted(rule, place), 0) > now
+
+    async def _tell(self, place: Place, hour: Millis) -> None:
+        """See to it that the end of the hour tells how many were held back."""
+        card_id = MARK + sha256(f"held\0{place}\0{hour}".encode()).hexdigest()[:16]
+        if card_id in self._told:
+            return
+        card = DigestCard(id=card_id, kind="held", created=self._clock.now(), since=hour, place=str(place))
+        await self._digests.put(card, [place], hour + HOUR)
+        if len(self._told) > 1000:
+            self._told.clear()
+        self._told.add(card_id)
