@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from server.bootstrap import Relance, open_relance
 from server.settings import Settings
 
-if TYPE_CHECKING:
-    from litestar import Litestar
-
-__all__ = ["engine", "server", "worker"]
+__all__ = ["bots", "engine", "server", "worker"]
 
 _PATIENCE = 600.0  # seconds in which Redis may start; then the process ends, and its supervisor tries again
 _DRAIN = 10  # seconds in which requests may end
@@ -32,7 +28,7 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
 
     async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance:
         app = create_app(
-            relance.services, bots=relance.bots, public_url=settings.public_url, lifespan=[_chatting(relance)]
+            relance.services, bots=relance.bots, public_url=settings.public_url, lifespan=[lambda _: _chatting(relance)]
         )
         config = uvicorn.Config(
             app,
@@ -53,6 +49,12 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
         serving.should_exit = True
         stopping.cancel()
         await task
+
+
+async def bots(settings: Settings, stop: asyncio.Event) -> None:
+    """Talk to Slack by Socket Mode and to Telegram by long polling, without serving HTTP."""
+    async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance, _chatting(relance):
+        await stop.wait()
 
 
 async def engine(settings: Settings, stop: asyncio.Event) -> None:
@@ -80,21 +82,19 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         services = relance.services
         outside = Outside(private=settings.allow_private_urls)
         feeds = Feeds(relance.store, relance.clock, services.rulebooks, services.broadcasts, outside)
-        await Worker(relance.queue, services.deliveries, services.sending, feeds, services.tracking).serve(stop)
+        await Worker(
+            relance.queue, services.deliveries, services.sending, feeds, services.tracking, services.digests
+        ).serve(stop)
 
 
-def _chatting(relance: Relance) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
-    """Let the bots work for as long as the application serves."""
-
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        for bot in relance.bots.values():
-            await bot.start()
-        telling = asyncio.create_task(relance.services.status.keep_telling())
-        try:
-            yield
-        finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
-
-    return lifespan
+@asynccontextmanager
+async def _chatting(relance: Relance) -> AsyncIterator[None]:
+    """Let the bots work while this is entered; who opened the installation stops them."""
+    for bot in relance.bots.values():
+        await bot.start()
+    telling = asyncio.create_task(relance.services.status.keep_telling())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)

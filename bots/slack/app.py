@@ -32,6 +32,7 @@ from bots.slack.languages import Languages
 from bots.slack.render import ACTION, Message, render
 from bots.slack.requests import Asked, asked
 from bots.slack.signature import signed
+from bots.slack.socket import Socket
 from bots.tasks import Tasks
 from server.errors import Unavailable
 from server.i18n import translator
@@ -58,6 +59,8 @@ class SlackSettings(Protocol):
     def slack_bot_token(self) -> str: ...
     @property
     def slack_signing_secret(self) -> str: ...
+    @property
+    def slack_app_token(self) -> str: ...
     @property
     def slack_api_url(self) -> str: ...
     @property
@@ -92,15 +95,19 @@ class SlackBot:
         self._keepers: list[asyncio.Task[None]] = []
         self._app: AsyncApp | None = None
         self.state = "starting" if settings.slack_bot_token else "off"
-        if settings.slack_bot_token and not settings.slack_signing_secret:
-            self.state = "RELANCE_SLACK_SIGNING_SECRET is not set"
+        if settings.slack_bot_token and not (settings.slack_signing_secret or settings.slack_app_token):
+            self.state = "RELANCE_SLACK_SIGNING_SECRET is not set, nor RELANCE_SLACK_APP_TOKEN"
+        self._socket: Socket | None = None
+        if settings.slack_app_token:
+            self._socket = Socket(SlackClient(settings.slack_app_token, settings.slack_api_url), self._receive)
 
     async def start(self) -> None:
         """Begin to work; a wrong token or an unreachable Slack is shown in `state` and tried again later."""
         if self.state == "starting":
             self._app = self._listening()
             announcer = Announcer(self._services, self.platform, self._tell, self._languages.of)
-            self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(announcer.run())]
+            works = [self._keep(), announcer.run(), *([self._socket.run()] if self._socket is not None else [])]
+            self._keepers = [asyncio.create_task(work) for work in works]
 
     async def stop(self) -> None:
         """Finish what was acknowledged, then close."""
@@ -114,7 +121,7 @@ class SlackBot:
 
     async def dispatch(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer a request of Slack: 200, 400 malformed, 401 not from Slack, 404 off, 413 too large, 503 try again."""
-        if self._app is None:
+        if self._app is None or not self._settings.slack_signing_secret:
             return _plain(404)
         if len(body) > BODY:
             return _plain(413)
@@ -125,9 +132,23 @@ class SlackBot:
             return _plain(401)
         try:
             request = AsyncBoltRequest(body=body.decode(), headers=dict(lower))
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            return _plain(400)  # not JSON
+        return await self._take(request)
+
+    async def _receive(self, payload: dict[str, Any]) -> tuple[int, bytes]:
+        """A request that came by Socket Mode: the status that it would have over HTTP, and its answer."""
+        if self._app is None or len(self._tasks) >= AT_ONCE:
+            return 503, b""
+        status, headers, body = await self._take(AsyncBoltRequest(mode="socket_mode", body=payload))
+        return status, body if headers.get("content-type", "").startswith("application/json") else b""
+
+    async def _take(self, request: AsyncBoltRequest) -> tuple[int, dict[str, str], bytes]:
+        assert self._app is not None
+        try:
             ask, form = asked(request.body, ACTION), filled(request.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
-            return _plain(400)  # not JSON, or of another shape than anything that Slack sends
+            return _plain(400)  # of another shape than anything that Slack sends
         if form is not None:
             return 200, {"content-type": "application/json"}, await self._editor.take(form)
         if ask is None and request.body.get("type") != "url_verification":
@@ -276,7 +297,7 @@ class SlackBot:
         except ChannelError as error:
             state = error.reason.removeprefix("slack: ")
         else:
-            state = "ok"
+            state = "ok" if self._socket is None else self._socket.state
             self._identity = AuthorizeResult(
                 enterprise_id=None, team_id=who.get("team_id"), bot_user_id=who.get("user_id"),
                 bot_id=who.get("bot_id"), bot_token=self._settings.slack_bot_token,

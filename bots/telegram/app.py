@@ -23,6 +23,7 @@ from bots.replies import Reply
 from bots.tasks import Tasks
 from bots.telegram.cards import TelegramCards
 from bots.telegram.client import API, Request, quiet, told_apart
+from bots.telegram.polling import Polling
 from bots.telegram.requests import Received
 from bots.telegram.talk import Talk
 from server.errors import Unavailable
@@ -82,17 +83,17 @@ class TelegramBot:
         self._keepers: list[asyncio.Task[None]] = []
         self._application: Application[Any, Any, Any, Any, Any, Any] | None = None
         self._cards: TelegramCards | None = None
+        self._polling: Polling | None = None
         self.state = "starting" if settings.telegram_token else "off"
         if settings.telegram_token:
             self._application = self._listening()
             self._cards = TelegramCards(self._application.bot, language=settings.language)
-            if not settings.telegram_secret:
-                self.state = "RELANCE_TELEGRAM_SECRET is not set"
 
     async def start(self) -> None:
         """Begin to work; a wrong token or an unreachable Telegram is shown in `state` and tried again later."""
         if self.state == "starting":
-            self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(self._announce())]
+            works = [self._keep(), self._announce(), *([] if self._settings.telegram_secret else [self._poll()])]
+            self._keepers = [asyncio.create_task(work) for work in works]
 
     async def stop(self) -> None:
         """Finish what was acknowledged, then close."""
@@ -128,6 +129,19 @@ class TelegramBot:
         except Unavailable:
             return _answer(503)
         return _answer(200)
+
+    async def _poll(self) -> None:
+        """Ask for updates, where no secret is set by which we could know Telegram's own requests."""
+        await self._ready.wait()
+        assert self._application is not None
+        self._polling = Polling(self._application.bot, self._inbox, self._receive)
+        await self._polling.run()
+
+    async def _receive(self, update: Update) -> None:
+        if len(self._tasks) >= AT_ONCE:
+            raise Unavailable("too much is in hand", code="busy")
+        if await self._inbox.take(str(update.update_id), update.to_json().encode()):
+            self._tasks.start(self._work(update.update_id, update))
 
     def _read(self, body: bytes) -> Update:
         assert self._application is not None
@@ -211,7 +225,7 @@ class TelegramBot:
         except (ChannelError, ChatMigrated) as error:
             state = getattr(error, "reason", "").removeprefix("telegram: ")
         else:
-            state = "ok"
+            state = "ok" if self._polling is None or self._polling.state == "starting" else self._polling.state
             self._ready.set()
         if state != self.state:
             log.info("telegram bot", state=state)

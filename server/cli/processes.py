@@ -1,4 +1,4 @@
-"""`relance server`, `engine`, `worker`: one kind of process, for several machines."""
+"""`relance server`, `engine`, `worker`, `bots`: one kind of process, for several machines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.cli.session import settings
 from server.logs import configure_logs
 from server.signals import run_until_stopped
 
-__all__ = ["engine", "server", "worker"]
+__all__ = ["bots", "engine", "server", "worker"]
 
 
 @click.command()
@@ -21,6 +21,14 @@ def server() -> None:
     known = settings()
     configure_logs(known.log_level, "server")
     run_until_stopped(partial(processes.server, known), uvloop.run)
+
+
+@click.command()
+def bots() -> None:
+    """Talk to Slack by Socket Mode and to Telegram by long polling; `server` does so too."""
+    known = settings()
+    configure_logs(known.log_level, "bots")
+    run_until_stopped(partial(processes.bots, known), uvloop.run)
 
 
 @click.command()

@@ -60,6 +60,18 @@ class Inbox:
         with redis_needed():
             await self._redis.hdel(keys.inbox(self._platform), self._seal.digest(f"{self._platform}:{request_id}"))
 
+    async def turn(self, name: str, milliseconds: Millis) -> bool:
+        """Whether this process is the one that asks the platform for requests, for so long. Raises `Unavailable`."""
+        with redis_needed():
+            return bool(
+                await script("acquire")(self._redis, [keys.inbox_turn(self._platform)], [name, name, milliseconds])
+            )
+
+    async def end_turn(self, name: str) -> None:
+        """Let another process ask. Raises `Unavailable`."""
+        with redis_needed():
+            await script("release")(self._redis, [keys.inbox_turn(self._platform)], [name])
+
     async def left(self, *, older_than: Millis) -> list[bytes]:
         """Requests taken longer ago than this and not worked: their process died. They are handed out once.
 

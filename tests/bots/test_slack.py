@@ -300,7 +300,8 @@ async def test_a_bot_that_is_not_set_up_is_off_and_stops_nothing(
     inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
     bot = SlackBot(desk.services, msgspec.structs.replace(settings, **{field: ""}), inbox=inbox, clock=desk.clock)
     await bot.start()
-    assert bot.state == ("off" if field == "slack_bot_token" else "RELANCE_SLACK_SIGNING_SECRET is not set")
+    missing = "RELANCE_SLACK_SIGNING_SECRET is not set, nor RELANCE_SLACK_APP_TOKEN"
+    assert bot.state == ("off" if field == "slack_bot_token" else missing)
     assert (await bot.dispatch({}, b"{}"))[0] == 404
     await bot.stop()
 

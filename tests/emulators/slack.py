@@ -24,9 +24,10 @@ from aiohttp import web
 from tests.emulators.block_kit import BadBlocks, characters, check_blocks
 from tests.emulators.http import Emulator
 from tests.emulators.slack_people import Channel, Message, Signed, User, sign
+from tests.emulators.slack_sockets import APP_TOKEN, Sockets
 from tests.emulators.slack_views import Form, Views
 
-__all__ = ["SIGNING_SECRET", "TEAM", "TOKEN", "Channel", "Form", "Message", "SlackEmulator", "User"]
+__all__ = ["APP_TOKEN", "SIGNING_SECRET", "TEAM", "TOKEN", "Channel", "Form", "Message", "SlackEmulator", "User"]
 
 TEAM = "T0RELANCE"
 TOKEN = "xoxb-emulated"
@@ -50,6 +51,7 @@ class SlackEmulator(Emulator):
         self.heard: dict[str, list[Message]] = {}  # user → what was shown to them alone
         self.numbers = itertools.count(1)
         self.views = Views()
+        self.sockets = Sockets()
         self.files: dict[str, bytes] = {}
         self._responses: dict[str, tuple[str, int, Message | None]] = {}  # key → user, uses, what was pressed
         self._posted: dict[str, float] = {}
@@ -108,6 +110,7 @@ class SlackEmulator(Emulator):
             web.post("/api/{method}", self._call),
             web.get("/api/{method}", self._call),
             web.post("/response/{key}", self._respond),
+            web.get("/link", self.sockets.connect),
             web.get("/files-pri/{key}/{name}", self._download),
         ]
 
@@ -121,7 +124,8 @@ class SlackEmulator(Emulator):
             arguments = await request.json()
         else:
             arguments = {**request.query, **(await request.post())}
-        authorized = request.headers.get("Authorization") == f"Bearer {self.token}"
+        token = APP_TOKEN if method == "apps.connections.open" else self.token
+        authorized = request.headers.get("Authorization") == f"Bearer {token}"
 
         def work() -> web.Response:
             handler = getattr(self, "_" + method.replace(".", "_"), None)
@@ -135,6 +139,9 @@ class SlackEmulator(Emulator):
     def _auth_test(self, _: dict[str, Any]) -> web.Response:
         return _ok(url="https://relance.example/", team="Relance", user="relance", team_id=self.team, user_id=BOT,
                    bot_id="B0BOT")  # fmt: skip
+
+    def _apps_connections_open(self, _: dict[str, Any]) -> web.Response:
+        return _ok(url=self.url.replace("http", "ws", 1) + f"/link?ticket={self.sockets.ticket()}")
 
     def _users_info(self, arguments: dict[str, Any]) -> web.Response:
         user = arguments.get("user", "")

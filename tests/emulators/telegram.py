@@ -13,9 +13,11 @@ with TelegramEmulator() as telegram:
 
 from __future__ import annotations
 
+import asyncio
 import html
 import itertools
 import json
+import re
 import time
 from typing import Any
 
@@ -55,6 +57,11 @@ class TelegramEmulator(Emulator):
         self.toasts: dict[int, list[dict[str, Any]]] = {}  # user → what was shown over the chat
         self.numbers = itertools.count(1)
         self.files: dict[str, tuple[str, bytes]] = {}  # file id → name, content
+        self.webhook = ""
+        self.updates: list[dict[str, Any]] = []  # that wait to be asked for
+        self.polled = False  # updates are asked for, and not sent to `app_url`
+        self.menus: dict[tuple[str, str], list[dict[str, str]]] = {}  # scope and language → commands
+        self._asker = 0
         self._queries: dict[str, int] = {}
         self._posted: dict[int, float] = {}
 
@@ -95,7 +102,12 @@ class TelegramEmulator(Emulator):
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        arguments = {name: _decoded(value) for name, value in (await request.post()).items()}
+        if request.content_type == "application/json":
+            arguments = await request.json()
+        else:
+            arguments = {name: _decoded(value) for name, value in (await request.post()).items()}
+        if method == "getUpdates" and request.match_info["token"] == self.token:
+            return await self._get_updates(arguments)
 
         def work() -> web.Response:
             if request.match_info["token"] != self.token:
@@ -125,6 +137,49 @@ class TelegramEmulator(Emulator):
 
     def _getMe(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - Telegram's name
         return BOT | {"can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+
+    def _getWebhookInfo(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"url": self.webhook, "has_custom_certificate": False, "pending_update_count": len(self.updates)}
+
+    def _setWebhook(self, arguments: dict[str, Any]) -> bool:  # noqa: N802
+        if not str(arguments.get("url", "")).startswith("https://"):
+            raise Refused("Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", str(arguments.get("secret_token", ""))):
+            raise Refused("Bad Request: secret token contains unallowed characters")
+        self.webhook = str(arguments["url"])
+        return True
+
+    def _deleteWebhook(self, _: dict[str, Any]) -> bool:  # noqa: N802
+        self.webhook = ""
+        return True
+
+    def _setMyCommands(self, arguments: dict[str, Any]) -> bool:  # noqa: N802
+        commands = arguments["commands"]
+        if not 1 <= len(commands) <= 100:
+            raise Refused("Bad Request: BOT_COMMANDS_INVALID")
+        for one in commands:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", one["command"]) or not 1 <= len(one["description"]) <= 256:
+                raise Refused("Bad Request: BOT_COMMAND_INVALID")
+        self.menus[arguments["scope"]["type"], arguments.get("language_code", "")] = commands
+        return True
+
+    async def _get_updates(self, arguments: dict[str, Any]) -> web.Response:
+        """Long polling: one asker at a time, and asking behind an update forgets those before."""
+        if self.webhook:
+            return _answer(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook")
+        self._asker += 1
+        mine, deadline = self._asker, time.monotonic() + _number(arguments.get("timeout"))
+        with self.lock:
+            if arguments.get("offset"):
+                self.updates = [one for one in self.updates if one["update_id"] >= _number(arguments["offset"])]
+        while not self.updates and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+            if mine != self._asker:
+                return _answer(
+                    409, "Conflict: terminated by other getUpdates request; make sure that only one bot runs"
+                )
+        with self.lock:
+            return web.json_response({"ok": True, "result": self.updates[:100]})
 
     def _sendMessage(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         chat = self._chat(arguments)
