@@ -15,7 +15,7 @@ from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool
 
 from rules.contact import Millis
-from server.ports import SystemClock
+from server.ports import Clock, SystemClock
 from server.store.faults import redis_needed
 
 __all__ = ["DELIVER", "QUEUE", "Queue"]
@@ -32,13 +32,17 @@ _TICK: Final[Millis] = 50  # deferred bells of a partition within this time are 
 class Queue:
     """arq's queue in one Redis (no cluster: arq cannot use one). Implements `ports.Bell`."""
 
-    def __init__(self, pool: ArqRedis) -> None:
+    def __init__(self, pool: ArqRedis, clock: Clock | None = None) -> None:
         self.pool = pool
-        self._clock = SystemClock()  # arq knows no other
+        self._machine = SystemClock()  # arq knows no other
+        self._clock = clock or self._machine
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """The queue in the Redis at `url` (redis://, rediss://, unix://); connects when it is first used."""
+    def open(cls, url: str, clock: Clock | None = None) -> Self:
+        """The queue in the Redis at `url` (redis://, rediss://, unix://); connects when it is first used.
+
+        `clock`: of the moments for which is rung; the machine's where none is given.
+        """
         pool: ConnectionPool[Any] = ConnectionPool.from_url(url)
         arq = ArqRedis(
             pool,
@@ -47,7 +51,7 @@ class Queue:
             default_queue_name=QUEUE,
             expires_extra_ms=_STALE,
         )
-        return cls(arq)
+        return cls(arq, clock)
 
     async def ring(self, partitions: Iterable[int]) -> None:
         """Have the outboxes of some partitions looked at now. Raises `Unavailable`."""
@@ -63,12 +67,13 @@ class Queue:
             # Under an id of its own: a killed worker hides the ids of its jobs for a while.
             await self.ring([partition])
             return
+        until = moment - self._clock.now() + self._machine.now()
         with redis_needed():
             await self.pool.enqueue_job(
                 DELIVER,
                 [partition],
                 _job_id=f"deliver:{partition}:{moment}",
-                _defer_until=datetime.fromtimestamp(moment / 1000, UTC),
+                _defer_until=datetime.fromtimestamp(until / 1000, UTC),
             )
             await self._stroke()
 
@@ -78,7 +83,7 @@ class Queue:
 
     async def until_next(self) -> float | None:
         """Seconds until the next deferred job is due; None where there is none."""
-        now = self._clock.now()
+        now = self._machine.now()
         first = await self.pool.zrangebyscore(QUEUE, f"({now}", "+inf", start=0, num=1, withscores=True)
         return (first[0][1] - now) / 1000 if first else None
 
