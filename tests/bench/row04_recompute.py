@@ -21,6 +21,8 @@ from tests.bench.stand import open_store, redis_server
 from tests.bench.table import Measured, Row
 from tests.engines import publish
 
+__all__ = ["run", "settled", "timed"]
+
 REPEATS = 5
 _SLICE = 1000  # contacts that the reference reads at once
 _TENTH = 'contact.country == "BE" and contact.plan'
@@ -44,7 +46,7 @@ async def _run(url: str) -> list[Row]:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # as `run_engine` has it; the reference gains as much
     rules, rows = RULES, []
-    await _settled(store, engine)
+    await settled(store, engine)
     for kind, condition in KINDS.items():
         ours, reference = _Both(), _Both()
         for repeat in range((REPEATS if kind == "attributes" else 2) + 1):
@@ -53,8 +55,8 @@ async def _run(url: str) -> list[Row]:
             await publish(store, rules)
             await asyncio.sleep(0.3)
             await engine.turn()  # it parses the new version; and does a slice, which is not counted
-            ours.add(repeat, number, await _timed(lambda: _settled(store, engine)))
-            reference.add(repeat, number, await _timed(lambda: _read_all(store)))
+            ours.add(repeat, number, await timed(lambda: settled(store, engine)))
+            reference.add(repeat, number, await timed(lambda: _read_all(store)))
         ratio = ours.processor.median / reference.processor.median
         rows.append(
             Row(
@@ -85,14 +87,14 @@ class _Both:
             self.wall.values.append(seconds[1] / number * 1e6)
 
 
-async def _timed(work: Callable[[], Awaitable[None]]) -> tuple[float, float]:
+async def timed(work: Callable[[], Awaitable[None]]) -> tuple[float, float]:
     """Seconds of the processor and of the clock."""
     begun, at = time.process_time(), time.perf_counter()
     await work()
     return time.process_time() - begun, time.perf_counter() - at
 
 
-async def _settled(store: Store, engine: Engine) -> None:
+async def settled(store: Store, engine: Engine) -> None:
     """Let the engine work until all contacts are under the published version."""
     version = await store.rulebooks.current_version()
     while not all(own.recomputed == version and not own.recomputing for own in engine.owned):

@@ -28,9 +28,9 @@ def run() -> list[Row]:
         return uvloop.run(_run(url))
 
 
-async def ready_engine(url: str) -> tuple[Store, Engine]:
+async def ready_engine(url: str, *, sealed: bool = True) -> tuple[Store, Engine]:
     """An engine that holds every partition of an emptied Redis, under a hundred rules."""
-    store = await open_store(url)
+    store = await open_store(url, sealed=sealed)
     await publish(store, hundred_rules())
     engine = engine_on(store, lease=60_000)
     while len(engine.owned) < store.partitions:

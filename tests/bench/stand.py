@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from rules.contact import Millis
 from rules.entry import EventReceived
 from server.ports import SystemClock
+from server.store.codec import Sealer
 from server.store.store import Store
 from tests.conftest import SECRET, start_redis
 
@@ -35,11 +36,14 @@ def redis_server(fsync: str = "always") -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-async def open_store(url: str, partitions: int = 64) -> Store:
-    """A store on an emptied Redis."""
+async def open_store(url: str, partitions: int = 64, *, sealed: bool = True) -> Store:
+    """A store on an emptied Redis. What is not `sealed` is encoded and packed all the same."""
     redis = Redis.from_url(url)
     await redis.flushall()
-    return await Store.open(redis, secret=SECRET, clock=SystemClock(), partitions=partitions)
+    store = await Store.open(redis, secret=SECRET, clock=SystemClock(), partitions=partitions)
+    if sealed:
+        return store
+    return Store(redis, seal=Sealer({}, SECRET), clock=store.clock, partitions=partitions, secret=SECRET)
 
 
 def hundred_rules(number: int = 100) -> str:
