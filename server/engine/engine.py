@@ -144,7 +144,7 @@ class Engine:
         if found or self._timers.late(owned.values()) or not any(own.recomputing for own in owned.values()):
             await self._recompute.settle()
         await self._entries.step(found, book)
-        await self._timers.step(owned.values(), book)
+        await self._timers.step(owned.values(), book, busy=bool(lines))
         await self._recompute.step(owned.values(), book, busy=bool(lines))
         if not any(own.recomputing for own in owned.values()):
             await self._recompute.settle()

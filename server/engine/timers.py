@@ -20,8 +20,8 @@ from server.store.partition import Partitions
 
 __all__ = ["Timers"]
 
-_SLICE = 100  # contacts of one partition
-_TOGETHER = 400  # contacts of a turn
+_FEWEST, _SLICE = 10, 100  # contacts of one partition
+_BUSY, _IDLE = 400, 1000  # contacts of a turn while entries come, and while none do
 _LATER = 60_000  # milliseconds until a contact that met an error of ours is looked at again
 
 _log = structlog.get_logger(__name__)
@@ -42,15 +42,16 @@ class Timers:
         now = self._clock.now()
         return [own for own in owned if own.next_timer is not None and own.next_timer <= now]
 
-    async def step(self, owned: Iterable[Owned], book: Rulebook) -> None:
-        """Work on what is due, at most a slice."""
+    async def step(self, owned: Iterable[Owned], book: Rulebook, *, busy: bool) -> None:
+        """Work on what is due, at most a slice: the partitions alike, that whose contacts wait for longest first."""
         now, late = self._clock.now(), self.late(owned)
         if not late:
             return
         late.sort(key=lambda own: own.next_timer or 0)
-        due = await self._partitions.due_timers([own.partition for own in late], now, _SLICE)
+        room = _BUSY if busy else _IDLE
+        each = min(_SLICE, max(_FEWEST, room // len(late)))
+        due = await self._partitions.due_timers([own.partition for own in late], now, each)
         taken: list[tuple[Owned, list[str]]] = []
-        room = _TOGETHER
         for own, ids in zip(late, due, strict=True):
             taken.append((own, ids[:room]))
             room -= len(ids)
