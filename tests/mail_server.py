@@ -103,7 +103,9 @@ async def mail_server() -> AsyncIterator[MailServer]:
 
     server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
     mails.port = server.sockets[0].getsockname()[1]
-    yield mails
-    mails.drop_connections()
-    server.close()
-    await asyncio.sleep(0)
+    try:
+        yield mails
+    finally:
+        mails.drop_connections()
+        server.close()
+        await asyncio.sleep(0)
