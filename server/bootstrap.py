@@ -27,6 +27,7 @@ from server.services.deliveries import Deliveries
 from server.services.digests import Digests
 from server.services.drafts import Drafts
 from server.services.exports import Exports
+from server.services.finding import Finding
 from server.services.holding import Holding
 from server.services.imports import Imports
 from server.services.ingest import Ingest
@@ -40,6 +41,7 @@ from server.services.people import People
 from server.services.previews import Previews
 from server.services.rates import Rates
 from server.services.rejected import Rejected
+from server.services.responses import Responses
 from server.services.rulebooks import Rulebooks
 from server.services.runs import Runs
 from server.services.segments import Lists, Segments
@@ -119,6 +121,8 @@ class Services:
     mail_reports: MailReports
     broadcasts: Broadcasts
     runs: Runs
+    finding: Finding
+    responses: Responses
     tasks: Tasks
     timezone: str
 
@@ -318,6 +322,8 @@ def build_services(
         mail_reports=MailReports(store, clock, links, suppressions),
         broadcasts=Broadcasts(store, clock),
         runs=Runs(store, rulebooks, contacts),
+        finding=Finding(store, rulebooks),
+        responses=Responses(store, clock, rulebooks),
         tasks=Tasks(store, clock, contacts),
         timezone=timezone,
     )

@@ -17,7 +17,7 @@ from typing import Any
 
 from babel.dates import format_datetime, format_timedelta
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from rules.contact import Millis
 from rules.moment import zone
@@ -68,6 +68,10 @@ class Translator:
     def number(self, value: float) -> str:
         """A number with at most one decimal."""
         return format_decimal(round(value, 1), format="#,##0.#", locale=self.language)
+
+    def share(self, part: float, whole: float) -> str:
+        """A part of a whole: `75%`, `75 %`."""
+        return format_percent(part / whole, locale=self.language)
 
     def points(self, value: float) -> str:
         """A number of points with its sign: `+10`, `−2.5`."""

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from server.services.alerts import Alerts
     from server.services.contacts import Contacts
     from server.services.drafts import Drafts
+    from server.services.finding import Finding
+    from server.services.holding import Holding
     from server.services.messages import Messages
     from server.services.outgoing import Outgoing
     from server.services.pauses import Pauses
     from server.services.people import People
     from server.services.previews import Previews
+    from server.services.responses import Responses
     from server.services.rulebooks import Rulebooks
     from server.services.runs import Runs
     from server.services.segments import Segments
@@ -49,11 +52,17 @@ class Services(Protocol):
     @property
     def messages(self) -> Messages: ...
     @property
+    def finding(self) -> Finding: ...
+    @property
+    def holding(self) -> Holding: ...
+    @property
     def pauses(self) -> Pauses: ...
     @property
     def people(self) -> People: ...
     @property
     def previews(self) -> Previews: ...
+    @property
+    def responses(self) -> Responses: ...
     @property
     def rulebooks(self) -> Rulebooks: ...
     @property
@@ -71,11 +80,20 @@ class Services(Protocol):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """A person as a platform names them: what `link` makes known. Never a user name, which can change hands."""
+    """A person as a platform names them: what `link` makes known. Never a user name, which can change hands.
+
+    `chat` are the addresses of the chat that they write in: its id, and its name where that is known.
+    """
 
     platform: str
     workspace: str = ""
     user: str = ""
+    chat: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The addresses under which this chat may be a team's; the terminal has but one."""
+        return self.chat if self.platform in ("slack", "telegram") else ("",)
 
 
 class Misused(Exception):

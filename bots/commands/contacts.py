@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from bots.commands.base import Asking, Command, Misused
 from bots.commands.verdict import rule_why
-from bots.replies import Field, Item, Reply
+from bots.replies import Button, Field, Item, Reply
 from rules.contact import Contact
 from rules.explain import ScoreLine
 from rules.rulebook import Rulebook
+from server.errors import NotFound
 from server.i18n import Translator, mark
 from server.services.masking import mask_email, mask_text, masked_attributes
 
@@ -34,7 +35,10 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
     role = "rep"
     usage = mark("REF")
     summary = mark("what is known of a contact")
-    details = (mark("REF is an id, an e-mail address or a user id. Personal attributes are masked."),)
+    details = (
+        mark("REF is an id, an e-mail address or a user id. Personal attributes are masked."),
+        mark("Anything else is looked for in names and telephone numbers: first of contacts with an open alert."),
+    )
 
     ref: str
 
@@ -46,7 +50,10 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
 
     async def answer(self, asking: Asking) -> Reply:
         t, contacts = asking.t, asking.services.contacts
-        contact = await contacts.find(asking.actor, self.ref)
+        try:
+            contact = await contacts.find(asking.actor, self.ref)
+        except NotFound:
+            return await self._looked_for(asking)
         view = await contacts.view(asking.actor, contact.id)
         book = await asking.services.rulebooks.live()
         now = asking.clock.now()
@@ -66,8 +73,25 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
             title=contacts.display(contact, book),
             fields=tuple(field for field in fields if field.value),
             footer=contact.id,
-            buttons=(Why(ref=contact.id).button(t("Why?")),),
+            buttons=(
+                Why(ref=contact.id).button(t("Why?")),
+                Button(t("Timeline"), f"timeline {contact.id}"),
+                Button(t("Note"), f"note {contact.id}"),
+                Button(t("Task"), f"task {contact.id}"),
+            ),
         )
+
+    async def _looked_for(self, asking: Asking) -> Reply:
+        """The contacts that may be meant. Raises `NotFound` where there are none, and all were read."""
+        t = asking.t
+        found = await asking.services.finding.find(asking.actor, self.ref)
+        if not found.contacts and found.searched >= found.of:
+            raise NotFound("there is no such contact", code="no_contact")
+        read = t("Looked for in the names and telephone numbers of {number} contacts, of {all}.",
+                 number=t.number(found.searched), all=t.number(found.of))  # fmt: skip
+        items = await lead_items(asking, found.contacts)
+        title = t.count("One contact may be meant", "{number} contacts may be meant", len(items))
+        return Reply(title=title, items=items, footer=read)
 
 
 class Why(Command, frozen=True, kw_only=True, tag="why"):

@@ -16,10 +16,12 @@ from bots.commands.deliveries import Deliveries, DropDelivery, RetryDelivery
 from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDraft, Try, Update
 from bots.commands.help import Help
 from bots.commands.messages import MessageCard, Messages
+from bots.commands.mute import Mute
 from bots.commands.pausing import Pause, Resume
 from bots.commands.publishing import Approve, History, Reject, Rollback, Submit
 from bots.commands.rulebook import Rules, RulesShow, SegmentCard, Segments
 from bots.commands.scenarios import Runs, ScenarioCard, Scenarios
+from bots.commands.teams import Teams
 from bots.commands.timeline import Timeline
 from bots.commands.todo import Note, TaskNew, Tasks
 from server.i18n import LANGUAGES
@@ -43,6 +45,7 @@ Command: TypeAlias = (
     | Note
     | Tasks
     | TaskNew
+    | Mute
     | Rules
     | RulesShow
     | New
@@ -67,6 +70,7 @@ Command: TypeAlias = (
     | Scenarios
     | ScenarioCard
     | Runs
+    | Teams
     | Deliveries
     | RetryDelivery
     | DropDelivery

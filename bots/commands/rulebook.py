@@ -10,6 +10,7 @@ from rules.rulebook import Rulebook
 from rules.words import WORDS
 from server.errors import Ambiguous, NotFound
 from server.i18n import Translator, mark
+from server.services.responses import DAYS
 
 __all__ = ["Rules", "RulesShow", "SegmentCard", "Segments", "kind_of"]
 
@@ -107,6 +108,18 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
                 fields.append(Field(t("Matched"), t.number(counts.matched)))
             fields.append(Field(t("Missing values"), t.number(counts.missing)))
             fields.append(Field(t("Errors"), t.number(counts.errors)))
+        if kind in ("trigger", "scenario"):
+            worth = await asking.services.responses.worth(asking.actor, self.name)
+            if worth.finished:
+                text = t(
+                    "{share} of {number} alerts that are over, of {days} days",
+                    share=t.share(worth.worth, worth.finished),
+                    number=t.number(worth.finished),
+                    days=DAYS,
+                )
+                if worth.won or worth.lost:
+                    text += t(" ({won} won, {lost} lost)", won=t.number(worth.won), lost=t.number(worth.lost))
+                fields.append(Field(t("Worth it"), text))
         pause = next((one for one in await asking.services.pauses.all() if one.name == self.name), None)
         if pause is not None and kind in ("trigger", "scenario"):
             fields.append(Field(t("Paused"), t("by {name}, {ago}", name=pause.by,

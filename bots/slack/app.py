@@ -204,7 +204,8 @@ class SlackBot:
 
     async def _work(self, ask: Asked) -> None:
         form = await self._editor.open(ask) if ask.view or asks(ask.text) else ""
-        caller = Caller(platform="slack", workspace=ask.team, user=ask.user)
+        chat = tuple(dict.fromkeys([*ask.chat, *self._cards.names(ask.chat[0] if ask.chat else "")]))
+        caller = Caller(platform="slack", workspace=ask.team, user=ask.user, chat=chat)
         language = await self._languages.of(ask.user)
 
         async def show(reply: Reply) -> None:

@@ -68,6 +68,10 @@ class SlackCards:
             log.warning("slack channel cannot be searched", reason=error.reason)
             return None
 
+    def names(self, channel: str) -> tuple[str, ...]:
+        """The names under which cards were posted to a channel."""
+        return tuple(name for name, known in self._channels.items() if known == channel)
+
     async def _find(self, channel: str, alert: str) -> str | None:
         cursor = ""
         for _ in range(PAGES):

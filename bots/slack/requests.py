@@ -23,7 +23,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request.
 
     `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in; `file`
-    is what was sent in a direct message.
+    is what was sent in a direct message. `chat` are the addresses of the channel that it was asked in, its id first.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = ""
     view: str = ""
     file: File | None = None
+    chat: tuple[str, ...] = ()
 
 
 class _Typed(msgspec.Struct):
@@ -46,10 +47,13 @@ class _Typed(msgspec.Struct):
     team_id: str = ""
     text: str = ""
     response_url: str = ""
+    channel_id: str = ""
+    channel_name: str = ""
 
 
 class _Id(msgspec.Struct):
     id: str
+    name: str = ""
 
 
 class _User(msgspec.Struct):
@@ -103,7 +107,8 @@ def asked(body: Any, prefix: str) -> Asked | None:
     if "command" in body:
         typed = msgspec.convert(body, _Typed)
         return Asked(id=typed.trigger_id, team=typed.team_id, user=typed.user_id, text=unescape(typed.text),
-                     response_url=typed.response_url, trigger=typed.trigger_id)  # fmt: skip
+                     response_url=typed.response_url, trigger=typed.trigger_id,
+                     chat=_chat(typed.channel_id, typed.channel_name))  # fmt: skip
     match body.get("type"):
         case "block_actions":
             return _pressed(msgspec.convert(body, _Pressed), prefix)
@@ -128,6 +133,7 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
         pressed=True,
         trigger=pressed.trigger_id,
         view=pressed.view.id if pressed.view else "",
+        chat=_chat(pressed.channel.id, pressed.channel.name) if pressed.channel else (),
     )
 
 
@@ -149,4 +155,10 @@ def _mentioned(happened: _Happened) -> Asked | None:
         channel=event.channel,
         thread=event.thread_ts if direct else event.thread_ts or event.ts,
         file=file if direct else None,
+        chat=_chat(event.channel),
     )
+
+
+def _chat(channel: str, name: str = "") -> tuple[str, ...]:
+    """The addresses of a channel as a rulebook may have them."""
+    return tuple(address for address in (channel, f"#{name}" if name else "") if address)

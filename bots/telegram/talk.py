@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 import structlog
-from telegram import Bot, CallbackQuery, ForceReply, Message, Update, User
+from telegram import Bot, CallbackQuery, Chat, ForceReply, Message, Update, User
 from telegram.constants import ChatType, ParseMode
 from telegram.error import ChatMigrated
 from telegram.ext import ContextTypes
@@ -84,7 +84,8 @@ class Talk:
             await _tell(query, Reply(title="…"))
             await self._run(query.message, query.from_user, command)
             return
-        reply = await self._reply(query.from_user, command)
+        chat = query.message.chat if query.message is not None else None
+        reply = await self._reply(query.from_user, command, chat)
         await _tell(query, reply)
         if not command.startswith(("claim ", "release ")) and isinstance(query.message, Message):
             await self._answer(query.message, reply, instead=reply.pages is not None or reply.settles)
@@ -126,11 +127,11 @@ class Talk:
                     shown.append(await _send(message, render(reply)[0]))
 
         async with Progress(show) as progress:
-            reply = await self._reply(user, command, progress)
+            reply = await self._reply(user, command, message.chat, progress)
         await self._answer(shown[0] if shown else message, reply, instead=bool(shown))
 
-    async def _reply(self, user: User, text: str, working: Progress | None = None) -> Reply:
-        caller = Caller(platform="telegram", user=str(user.id))
+    async def _reply(self, user: User, text: str, chat: Chat | None, working: Progress | None = None) -> Reply:
+        caller = Caller(platform="telegram", user=str(user.id), chat=_addresses(chat))
         language = self._language_of(user)
         return await reply_to(self._services, caller, text, language=language, clock=self._clock, working=working)
 
@@ -159,6 +160,13 @@ class Talk:
             log.warning("telegram answer not delivered", reason=getattr(error, "reason", "chat migrated"))
         except Unavailable:
             log.warning("telegram prompt not remembered")
+
+
+def _addresses(chat: Chat | None) -> tuple[str, ...]:
+    """The addresses of a chat as a rulebook may have them."""
+    if chat is None:
+        return ()
+    return (str(chat.id), f"@{chat.username}") if chat.username else (str(chat.id),)
 
 
 async def _send(to: Message, message: Rendered, force: ForceReply | None = None) -> Message:

@@ -47,6 +47,10 @@ CASES = (
     Case("top hot 3", "top hot 3", ("The 3 hottest", "Léa"), ("Les 3 plus chauds", "Léa")),
     Case("contact 42", "fiche 42", ("Léa", "35", "french, hot", "0•••8"), ("Léa", "35", "french, hot", "0•••8")),
     Case("contact 42@shop.example", "contact 42@shop.example", ("Léa",), ("Léa",)),
+    Case(
+        "contact léa", "fiche LEA", ("One contact may be meant", "Léa · 35"), ("Un contact peut convenir", "Léa · 35")
+    ),
+    Case("contact 06 12 34 56 78", "fiche +33612345678", ("One contact", "Léa"), ("Un contact", "Léa")),
     Case("contact nobody", "fiche personne", ("no such contact",), ("Ce contact n'existe pas",)),
     Case("why 42", "pourquoi 42", ("Léa: 35 points", "cart +30 (once)"), ("Léa : 35 points", "cart +30 (une fois)")),
     Case("why 42 hot", "pourquoi 42 hot", ("Yes, it is true", "contact.score >= 30"), ("Oui", "contact.score >= 30")),
@@ -150,6 +154,22 @@ CASES = (
         ("Hello Léa, 4•••", "masqués"),  # in the contact's language
     ),
     Case("message nothing", "message rien", ("no message called nothing",), ("Aucun message ne s'appelle rien",)),
+    Case("teams", "équipes", ("sales", "Median", "100%"), ("sales", "Médiane", "100")),
+    Case(
+        "rules show trigger hot_lead",
+        "règles voir déclencheur hot_lead",
+        ("100% of 1 alerts that are over", "1 won"),
+        ("de 1 alertes closes", "1 gagnées"),
+    ),
+    Case(
+        "mute hot_lead 2h",
+        "taire hot_lead 2h",
+        ("No new cards of hot_lead here until Mon 2 Mar 11:00",),
+        ("Pas de nouvelle carte de hot_lead ici jusqu'au lun.",),
+    ),
+    Case("mute hot_lead off", "taire hot_lead fin", ("appear here again",), ("reviennent ici",)),
+    Case("mute hot 2h", "taire hot 2h", ("no trigger or scenario called hot",), ("Aucun déclencheur ni scénario",)),
+    Case("mute hot_lead 2 years", "taire hot_lead 24 mois", ("RULE 2h",), ("un mois au plus",)),
     Case("scenarios", "scénarios", ("follow_up", "Waiting"), ("follow_up", "En attente")),
     Case(
         "scenario follow_up",
@@ -203,7 +223,8 @@ async def test_each_command_answers_in_each_language_and_medium(desk: Desk, medi
     for locale, hello in (("en", "Hello"), ("fr", "Bonjour")):
         source = f"---\nsubject: {hello}\nowner: Ann\nexpires: 2020-01-01\n---\n{hello} {WELCOME}\n"
         await desk.services.messages.put(ADMIN, "welcome", "email", locale, source)
-    caller = Caller(platform=medium, workspace="T0", user="U1")
+    chat = {"slack": ("C1", "#hot-leads"), "telegram": ("-1001",)}.get(medium, ())
+    caller = Caller(platform=medium, workspace="T0", user="U1", chat=chat)
     for case in CASES:
         said, expected = (case.english, case.says) if language == "en" else (case.french, case.dit)
         reply = await run(desk.services, ADMIN, said.format(alert=alert.id), language, caller=caller, clock=desk.clock)

@@ -115,9 +115,9 @@ class User:
         self._slack = slack
         self.id = identifier
 
-    async def says(self, text: str) -> Answer:
+    async def says(self, text: str, channel: Channel | None = None) -> Answer:
         """Type a slash command: `/relance leads`."""
-        return await self._acknowledged(self.command(text))
+        return await self._acknowledged(self.command(text, channel))
 
     async def mentions(self, text: str, channel: Channel) -> Answer:
         """Write `@relance …` in a channel."""
@@ -166,11 +166,12 @@ class User:
 
     # --- requests, to be sent by hand ----------------------------------------------------------------------------
 
-    def command(self, text: str) -> Signed:
+    def command(self, text: str, channel: Channel | None = None) -> Signed:
         command, _, rest = text.partition(" ")
+        where, name = (channel.id, channel.name.removeprefix("#")) if channel else ("C00000000", "general")
         form = {
-            "token": "deprecated", "team_id": self._slack.team, "team_domain": "relance", "channel_id": "C00000000",
-            "channel_name": "general", "user_id": self.id, "user_name": "somebody", "command": command, "text": rest,
+            "token": "deprecated", "team_id": self._slack.team, "team_domain": "relance", "channel_id": where,
+            "channel_name": name, "user_id": self.id, "user_name": "somebody", "command": command, "text": rest,
             "api_app_id": "A0", "is_enterprise_install": "false", "response_url": self._slack.response_url(self.id),
             "trigger_id": self._slack.trigger(self.id),
         }  # fmt: skip
