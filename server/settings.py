@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from server.channels.mail_address import mailbox, usual_address
+from server.channels.mail_address import mailbox
 from server.channels.relay import read_relay
 
 __all__ = ["SETTINGS", "Settings", "SettingsError", "load_settings", "unknown_settings"]
@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = 64
     fsync: str = "always"
     allow_private_urls: bool = False
+    channels: str = ""  # path; none: channels.toml in data_dir, if it is there
 
     @property
     def url(self) -> str:
@@ -148,10 +149,7 @@ def _mailbox(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    address = usual_address(text)
-    if not address:
-        raise ValueError("must be an address such as bounces@shop.example")
-    return address
+    return mailbox(text).address
 
 
 def _selector(text: str) -> str:
@@ -211,4 +209,5 @@ SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "partitions": _whole(1, 4096),
     "fsync": _one_of("always", "everysec"),
     "allow_private_urls": _yes_or_no,
+    "channels": _text,
 }

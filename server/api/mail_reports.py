@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+import structlog
 from litestar import Controller, Request, post
 
 from server.api.bodies import described
@@ -13,10 +14,12 @@ from server.api.guard import ANY, JSON, PLAIN, Limits, read_body
 from server.api.wiring import From
 from server.errors import Forbidden, Unauthorized
 from server.services.bounce_message import read_bounce
-from server.services.mail_webhooks import read_events
+from server.services.mail_webhooks import read_events, subscription_of
 from server.services.sources import Sources
 
 __all__ = ["MailReportRoutes"]
+
+log = structlog.get_logger(__name__)
 
 _LIMITS: Final = Limits(1024 * 1024)
 _EVENT: Final = {"type": "bounce", "message_id": "<…@shop.example>", "recipient": "zoe@home.example", "reason": "5.1.1"}
@@ -47,6 +50,9 @@ class MailReportRoutes(Controller):
         """One event or a list of them, in our own form, Amazon SES's (also by SNS), Postmark's or Mailgun's."""
         await _known(services.sources, request)
         body = await read_body(dict(request.scope["headers"]), request.receive, JSON | PLAIN, _LIMITS)
+        if url := subscription_of(body):
+            log.warning("a topic of Amazon SNS asks to be confirmed: open its address", address=url)
+            return _Taken(True, 0)
         return _Taken(True, await services.mail_reports.take(read_events(body)))
 
     @post(

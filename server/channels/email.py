@@ -105,7 +105,12 @@ class EmailChannel:
         if not to:
             raise ChannelRefused("no valid address")
         reference = self._urls.reference(outbound.delivery, to)
-        mail = self._mail(outbound, to, f"{reference}@{self._envelope.sender.domain}")
+        try:
+            mail = self._mail(outbound, to, f"{reference}@{self._envelope.sender.domain}")
+        except ChannelRefused:
+            raise
+        except Exception as error:  # nothing was sent, and the same words will not do better
+            raise ChannelRefused(f"the mail cannot be put together ({type(error).__name__})") from None
         await self._post.send(self._envelope.bounces, to, mail, envelope_id=reference)
         return f"{reference}@{self._envelope.sender.domain}"
 

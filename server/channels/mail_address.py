@@ -49,6 +49,6 @@ def mailbox(text: str) -> Mailbox:
     """The mailbox of `news@shop.example` or `The shop <news@shop.example>`; raises `ValueError`."""
     name, address = parseaddr(text)
     usual = usual_address(address)
-    if not usual or not text.isprintable():
+    if not usual or not usual.isascii() or not text.isprintable():
         raise ValueError("must be an address such as news@shop.example or The shop <news@shop.example>")
     return Mailbox(name, usual)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from server.errors import FieldError, Invalid
 from server.model.mail_report import MailFate, MailReport, is_hard
 
-__all__ = ["read_events"]
+__all__ = ["read_events", "subscription_of"]
 
 _OURS: Final[dict[str, MailFate | None]] = {
     "delivered": "delivered", "delivery": "delivered", "bounce": None, "bounced": None, "hard_bounce": "hard bounce",
@@ -36,6 +37,17 @@ def read_events(body: bytes) -> list[MailReport]:
             raise Invalid("an event is an object", [FieldError("", "is no object")], code="malformed")
         reports += _read(event)
     return reports
+
+
+def subscription_of(body: bytes) -> str:
+    """The address by which a topic of Amazon SNS is confirmed, where a request asks for that; else ""."""
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    url = _text(said.get("SubscribeURL")) if said.get("Type") == "SubscriptionConfirmation" else ""
+    parts = urlsplit(url)
+    return url if parts.scheme == "https" and (parts.hostname or "").endswith(".amazonaws.com") else ""
 
 
 def _read(event: dict[str, Any]) -> list[MailReport]:

@@ -181,6 +181,13 @@ async def test_what_can_be_no_address_is_not_written_to(email, links, server, na
     assert server.mails == []
 
 
+async def test_words_that_cannot_be_written_are_refused(email, links, server):
+    with pytest.raises(ChannelRefused, match="UnicodeEncodeError"):
+        await email.send(outbound(links, html="<p>\ud800</p>"))
+    await email.send(outbound(links))
+    assert len(server.mails) == 1
+
+
 async def test_addresses_beyond_ascii_are_written_to(email, links, server):
     await email.send(outbound(links, to="zoe@Bücher.example"))
     await email.send(outbound(links, to="zoé@faß.example"))
@@ -322,6 +329,6 @@ def test_a_url_that_is_no_relay_is_refused(url):
 def test_addresses_have_one_form():
     assert usual_address(" Zoé@Bücher.Example ") == "Zoé@xn--bcher-kva.example"
     assert mailbox("The shop <News@Shop.Example>") == ("The shop", "News@shop.example")
-    for wrong in ("no", "a@b@c.example <x>", "x\r\ny <a@b.example>"):
+    for wrong in ("no", "zoé@b.example", "a@b@c.example <x>", "x\r\ny <a@b.example>"):
         with pytest.raises(ValueError, match="must be an address"):
             mailbox(wrong)
