@@ -25,6 +25,8 @@ def follow_consequences(course: Course) -> None:
     contact, occasions = course.contact, course.occasions
     if contact.runs:
         look_after(course)
+    if not occasions:
+        return
     while occasions:
         place = 0
         while place < len(occasions):
@@ -46,7 +48,7 @@ def _react(course: Course, occasion: Occasion, event: Event | None) -> None:
         course.dirty.append(plan.score)
         settle(course)
     if kind == "occurrence":
-        _occur_to(course, name, course.occurrences[name])
+        _occur_to(course, name, dict(course.occurrences)[name])
         return
     course.speak_of(event)
     if meets and event is not None:

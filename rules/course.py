@@ -36,9 +36,9 @@ class Course:
     again: dict[str, Hit] = field(default_factory=dict)  # `on` scores to work out again from the history
     occasions: list[tuple[Occasion, Event | None]] = field(default_factory=list)  # with the event that each is about
     fired: set[str] = field(default_factory=set)
-    begun: dict[tuple[str, str], int] = field(default_factory=dict)  # (scenario, key) → runs started
-    entered: set[tuple[str, str]] = field(default_factory=set)  # (scenario, key) that was entered, or tried to be
-    occurrences: dict[str, Occurrence] = field(default_factory=dict)  # by "trigger/NAME" or "scenario/NAME"
+    begun: tuple[tuple[str, str], ...] = ()  # (scenario, key) of each run started
+    entered: frozenset[tuple[str, str]] = frozenset()  # (scenario, key) that was entered
+    occurrences: tuple[tuple[str, Occurrence], ...] = ()  # by "trigger/NAME" or "scenario/NAME"
     shown: EventFacts | None = None  # the event that expressions may read
     rezoned: bool = False  # the contact's time zone is another now
     redated: bool = False  # a yearly rule may come at another moment now
@@ -61,6 +61,13 @@ class Course:
             if self.shown is not None:
                 facts["event"] = self.shown
         return facts
+
+    def come_about(self, occurrence: Occurrence) -> None:
+        """Let the rules of an occurrence take it."""
+        for name in occurrence.rules:
+            key = f"{occurrence.statement}/{name}"
+            self.occurrences = (*self.occurrences, (key, occurrence))
+            self.happen("occurrence", key)
 
     def happen(self, kind: str, name: str, event: Event | None = None) -> None:
         """Note what rules may react to."""

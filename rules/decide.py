@@ -86,8 +86,6 @@ def decide(
     `left_out`, where given, takes the names of triggers that would have fired but for want of consent. `former` is the
     rulebook that the contact's state is of, where it is another one and known: only what differs is worked out again.
     """
-    if isinstance(entry, Broadcast):
-        return Decision(changed=False, ignored="broadcast")
     if contact.moved_to:
         if isinstance(entry, Joined) and entry.into == contact.moved_to:
             return Decision(changed=False, ignored="duplicate")
@@ -98,6 +96,8 @@ def decide(
         now = max(now, entry.received)
     elif isinstance(entry, AlertActed):
         return alert.act(contact, entry)
+    elif isinstance(entry, Broadcast):
+        return Decision(changed=False, ignored="broadcast")
     elif isinstance(entry, Joined):
         return bury(contact, entry) if entry.into != contact.id else Decision(changed=False, ignored="stale")
     elif isinstance(entry, Absorbed) and entry.merge in contact.merged:
@@ -232,9 +232,7 @@ def occur(
     now = max(now, contact.last_seen)
     course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, former=former)
     begin(course)
-    for key in keys:
-        course.occurrences[key] = occurrence
-        course.happen("occurrence", key)
+    course.come_about(occurrence)
     return finish(course)
 
 

@@ -51,16 +51,10 @@ def begin(course: Course) -> None:
     course.redated = True
     if came or moved:
         if held is not None and course.plan.yearly:
-            _celebrate(course, held)
+            for occurrence in anniversaries(course, held):
+                course.come_about(occurrence)
         follow_consequences(course)
         course.reset()
-
-
-def _celebrate(course: Course, since: int) -> None:
-    for occurrence in anniversaries(course, since):
-        key = f"{occurrence.statement}/{occurrence.rules[0]}"
-        course.occurrences[key] = occurrence
-        course.happen("occurrence", key)
 
 
 def renew(course: Course) -> bool:

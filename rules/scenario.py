@@ -53,7 +53,7 @@ def enter(course: Course, scenario: Scenario, entry: Event, *, asked: bool = Tru
         return False
     if not _free(course, scenario, key, occurrence):
         return False
-    course.entered.add((name, key))
+    course.entered |= {(name, key)}
     _start(course, course.plan.scenarios[name], key, entry, min(entry.time, course.now) if occurrence else course.now)
     return True
 
