@@ -12,6 +12,7 @@ from server.errors import Forbidden, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.outgoing import MessageDelivery, delivery_id
 from server.services.bounce_message import read_bounce
+from server.services.mail_webhooks import read_events, subscription_of
 from server.store import keys
 from server.store.message_outbox import SEAL
 
@@ -130,15 +131,14 @@ async def reason(services) -> str | None:
     return await services.suppressions.reason("email", ZOE)
 
 
-async def bounce(api, raw: bytes) -> int:
-    answer = await api.post("/v1/bounces", content=raw, headers={"content-type": "message/rfc822"})
-    assert answer.status_code == 200
-    return answer.json()["taken"]
+async def bounce(services, raw: bytes) -> int:
+    taken: int = await services.mail_reports.take(read_bounce(raw))
+    return taken
 
 
 @pytest.mark.parametrize("kind", ["text/rfc822-headers", "message/rfc822"])
-async def test_a_mail_to_nobody_suppresses_the_address_at_once(services, api, mail, kind):
-    assert await bounce(api, dsn(mail.name, kind=kind)) == 1
+async def test_a_mail_to_nobody_suppresses_the_address_at_once(services, mail, kind):
+    assert await bounce(services, dsn(mail.name, kind=kind)) == 1
     assert await reason(services) == "hard bounce"
     [entry] = await told(services)
     assert (entry.name, entry.source) == ("Email Bounced", "relance")
@@ -150,9 +150,9 @@ async def test_a_mail_to_nobody_suppresses_the_address_at_once(services, api, ma
     assert (after.state, after.reason) == ("failed", "hard bounce 5.1.1")
 
 
-async def test_the_same_bounce_twice_is_one_event(services, api, mail):
+async def test_the_same_bounce_twice_is_one_event(services, mail):
     for _ in range(2):
-        await bounce(api, dsn(mail.name))
+        await bounce(services, dsn(mail.name))
     assert len({entry.message_id for entry in await told(services)}) == 1
 
 
@@ -167,52 +167,53 @@ async def test_the_same_bounce_twice_is_one_event(services, api, mail):
         ("5.0.0", "550 5.2.2 over quota", False),
     ],
 )
-async def test_only_a_dead_address_is_suppressed_at_once(services, api, mail, status, diagnostic, hard):
-    await bounce(api, dsn(mail.name, status, diagnostic=diagnostic))
+async def test_only_a_dead_address_is_suppressed_at_once(services, mail, status, diagnostic, hard):
+    await bounce(services, dsn(mail.name, status, diagnostic=diagnostic))
     assert await reason(services) == ("hard bounce" if hard else None)
     assert (await told(services))[0].properties["kind"] == ("hard" if hard else "soft")
 
 
-async def test_five_soft_bounces_between_which_nothing_arrives_suppress(services, api):
+async def test_five_soft_bounces_between_which_nothing_arrives_suppress(services):
     for number in range(5):
         assert await reason(services) is None
         sent = await Sent(services, number).keep()
         for _ in range(2):  # each is told twice
-            await bounce(api, dsn(sent.name, "4.2.2"))
+            await bounce(services, dsn(sent.name, "4.2.2"))
     assert await reason(services) == "soft bounces"
 
 
-async def test_a_mail_that_arrives_forgets_soft_bounces(services, api):
+async def test_a_mail_that_arrives_forgets_soft_bounces(services):
     for number in range(8):
         sent = await Sent(services, number).keep()
         await bounce(
-            api, dsn(sent.name, "2.0.0" if number == 4 else "4.2.2", action="delivered" if number == 4 else "failed")
+            services,
+            dsn(sent.name, "2.0.0" if number == 4 else "4.2.2", action="delivered" if number == 4 else "failed"),
         )
     assert await reason(services) is None
 
 
-async def test_a_delay_is_no_bounce(services, api, mail):
-    assert await bounce(api, dsn(mail.name, "4.4.1", action="delayed")) == 0
+async def test_a_delay_is_no_bounce(services, mail):
+    assert await bounce(services, dsn(mail.name, "4.4.1", action="delayed")) == 0
     assert await told(services) == []
 
 
-async def test_a_mail_that_arrived_says_so(services, api, mail):
-    await bounce(api, dsn(mail.name, "2.1.5", action="delivered", diagnostic="250 OK"))
+async def test_a_mail_that_arrived_says_so(services, mail):
+    await bounce(services, dsn(mail.name, "2.1.5", action="delivered", diagnostic="250 OK"))
     assert [entry.name for entry in await told(services)] == ["Email Delivered"]
     assert (await mail.now()).state == "delivered"
 
 
-async def test_a_complaint_suppresses_at_once(services, api, mail):
-    assert await bounce(api, ARF.format(name=mail.name).encode()) == 1
+async def test_a_complaint_suppresses_at_once(services, mail):
+    assert await bounce(services, ARF.format(name=mail.name).encode()) == 1
     assert await reason(services) == "complaint"
     assert [entry.name for entry in await told(services)] == ["Email Complained"]
 
 
-async def test_what_was_not_sent_from_here_counts_nothing(services, api, mail):
+async def test_what_was_not_sent_from_here_counts_nothing(services, mail):
     other = mail.name[:-4] + ("0000" if not mail.name.endswith("0000") else "1111")
-    assert await bounce(api, dsn(other)) == 0
-    assert await bounce(api, dsn(mail.name, recipient="somebody@else.example")) == 0
-    assert await bounce(api, dsn("abc")) == 0
+    assert await bounce(services, dsn(other)) == 0
+    assert await bounce(services, dsn(mail.name, recipient="somebody@else.example")) == 0
+    assert await bounce(services, dsn("abc")) == 0
     assert await reason(services) is None
     assert await services.suppressions.reason("email", "somebody@else.example") is None
     assert await told(services) == []
@@ -280,12 +281,11 @@ def events(name: str) -> dict[str, tuple[Any, str, str | None]]:
 
 
 @pytest.mark.parametrize("which", events("").keys())
-async def test_each_services_form_is_read(services, api, mail, which):
+async def test_each_services_form_is_read(services, mail, which):
     await services.store.identities.claim("email", ZOE, "a01")
     await known(services)
     body, name, why = events(mail.name)[which]
-    answer = await api.post("/hooks/email-events", json=body)
-    assert answer.json() == {"success": True, "taken": 1}
+    assert await services.mail_reports.take(read_events(json.dumps(body).encode())) == 1
     assert [entry.name for entry in await told(services) if entry.name != "identify"] == [name]
     assert await reason(services) == why
 
@@ -302,27 +302,41 @@ async def known(services) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"Type": "SubscriptionConfirmation", "Message": "You have chosen to subscribe", "SubscribeURL": "https://x"},
+async def test_what_is_about_something_else_is_taken_and_does_nothing(services, api):
+    for body in (
+        {
+            "Type": "SubscriptionConfirmation",
+            "Message": "You have chosen",
+            "SubscribeURL": "https://sns.amazonaws.com/",
+        },
         {"notificationType": "AmazonSnsSubscriptionSucceeded"},
         {"RecordType": "Open"},
         {"event-data": {"event": "opened"}},
         {"event-data": {"event": "failed", "severity": "temporary"}},
         {"type": "bounce", "message_id": "unknown@else.example"},
         [],
-    ],
-)
-async def test_what_is_about_something_else_is_taken_and_does_nothing(services, api, body):
-    answer = await api.post("/hooks/email-events", json=body)
-    assert (answer.status_code, answer.json()["taken"]) == (200, 0)
+    ):
+        answer = await api.post("/hooks/email-events", json=body)
+        assert (answer.status_code, answer.json()["taken"]) == (200, 0)
+    assert await told(services) == []
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b'{"type": "eaten"}', b'{"type": "bounce"}', b"[" * 5000])
-async def test_an_event_that_says_nothing_is_refused(api, body):
-    answer = await api.post("/hooks/email-events", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code in (400, 422)
+def test_only_an_address_of_amazon_confirms_a_topic():
+    for url, confirms in (("https://sns.eu-west-1.amazonaws.com/?Token=1", True), ("https://x.example/", False)):
+        body = json.dumps({"Type": "SubscriptionConfirmation", "SubscribeURL": url}).encode()
+        assert subscription_of(body) == (url if confirms else "")
+
+
+async def test_an_event_that_says_nothing_is_refused(api):
+    for body in (b"{", b"[1]", b'{"type": "eaten"}', b'{"type": "bounce"}', b"[" * 5000):
+        answer = await api.post("/hooks/email-events", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code in (400, 422)
+
+
+async def test_a_mail_that_came_back_can_be_posted(services, api, mail):
+    answer = await api.post("/v1/bounces", content=dsn(mail.name), headers={"content-type": "message/rfc822"})
+    assert answer.json() == {"success": True, "taken": 1}
+    assert await reason(services) == "hard bounce"
 
 
 async def test_reports_need_a_server_sources_key(services, api, mail):
