@@ -13,7 +13,7 @@ from server.api.browsers import settings_route
 from server.api.chat import chat_routes
 from server.api.contacts import ContactRoutes
 from server.api.deliveries import DeliveryRoutes
-from server.api.documentation import OPENAPI, describe_events
+from server.api.documentation import OPENAPI, describing
 from server.api.ingest import IngestRoutes
 from server.api.mail_links import MailLinkRoutes
 from server.api.mail_reports import MailReportRoutes
@@ -26,6 +26,7 @@ from server.api.rejected import RejectedRoutes
 from server.api.rulebook import RulebookRoutes
 from server.api.scenarios import ScenarioRoutes
 from server.api.segments import ListRoutes, SegmentRoutes
+from server.api.site import SITE_ROUTES
 from server.api.visitor import visitor
 from server.api.wiring import Bot, Services, actor_of
 from server.metrics import Metrics
@@ -69,6 +70,7 @@ def create_app(
             MailLinkRoutes,
             MailReportRoutes,
             visitor,
+            *SITE_ROUTES,
             ScenarioRoutes,
             DeliveryRoutes,
             MessageRoutes,
@@ -87,6 +89,5 @@ def create_app(
         openapi_config=OPENAPI,
         logging_config=None,  # the process has its own
     )
-    app.asgi_handler = ingest.before(app.asgi_handler)
-    describe_events(app)
+    app.asgi_handler = ingest.before(describing(app, app.asgi_handler))
     return app

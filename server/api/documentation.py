@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from litestar import Litestar
+from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import (
     Components,
@@ -18,12 +19,13 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from server.api.ingest import BATCH_PATHS, EVENT_PATHS
 from server.api.problems import MEDIA_TYPE
 from server.api.reference_page import ReferencePage
 
-__all__ = ["OPENAPI", "describe_events"]
+__all__ = ["OPENAPI", "describing"]
 
 OPENAPI: Final = OpenAPIConfig(
     title="Relance",
@@ -64,8 +66,24 @@ _REFUSALS: Final = {
 }
 
 
-def describe_events(app: Litestar) -> None:
-    """Add the routes that take events to the application's OpenAPI document."""
+def describing(app: Litestar, others: ASGIApp) -> ASGIApp:
+    """An application that has the routes that take events in its OpenAPI document.
+
+    It is put together when somebody first asks for it: that takes longer than everything else of a start.
+    """
+    described = False
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal described
+        if not described and scope["type"] == ScopeType.HTTP and scope["path"].startswith("/docs"):
+            _describe_events(app)
+            described = True
+        await others(scope, receive, send)
+
+    return asgi
+
+
+def _describe_events(app: Litestar) -> None:
     paths = app.openapi_schema.paths
     assert paths is not None
     for path, kind in EVENT_PATHS.items():
