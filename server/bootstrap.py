@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from bots.mail import MailCards
 from server.channels.absent import Absent
+from server.channels.gateway import Gateway
 from server.channels.terminal import TerminalChannel
 from server.data_dir import secret_key, socket_path, socket_url
 from server.errors import RelanceError, Unavailable
@@ -24,6 +25,7 @@ from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
+from server.services.devices import Devices
 from server.services.digests import Digests
 from server.services.drafts import Drafts
 from server.services.exports import Exports
@@ -39,6 +41,7 @@ from server.services.outgoing import Outgoing
 from server.services.pauses import Pauses
 from server.services.people import People
 from server.services.previews import Previews
+from server.services.prints import Prints
 from server.services.rates import Rates
 from server.services.rejected import Rejected
 from server.services.responses import Responses
@@ -46,6 +49,7 @@ from server.services.rulebooks import Rulebooks
 from server.services.runs import Runs
 from server.services.segments import Lists, Segments
 from server.services.sending import Rate, Sending
+from server.services.site_inbox import SiteInbox
 from server.services.sources import Sources
 from server.services.status import HasState, Status
 from server.services.submissions import Submissions
@@ -54,6 +58,7 @@ from server.services.tasks import Tasks
 from server.services.tracking import Tracking
 from server.services.unsubscribing import Unsubscribing
 from server.services.visitors import Visitors
+from server.services.webhooks import Webhooks
 from server.settings import Settings
 from server.store.buckets import Buckets
 from server.store.inbox import Inbox
@@ -97,6 +102,7 @@ class Services:
     consents: Consents
     rulebooks: Rulebooks
     previews: Previews
+    prints: Prints
     drafts: Drafts
     submissions: Submissions
     pauses: Pauses
@@ -104,12 +110,14 @@ class Services:
     lists: Lists
     alerts: Alerts
     deliveries: Deliveries
+    devices: Devices
     digests: Digests
     holding: Holding
     messages: Messages
     outgoing: Outgoing
     sending: Sending
     people: People
+    site_inbox: SiteInbox
     sources: Sources
     status: Status
     rejected: Rejected
@@ -118,6 +126,7 @@ class Services:
     tracking: Tracking
     unsubscribing: Unsubscribing
     visitors: Visitors
+    webhooks: Webhooks
     mail_reports: MailReports
     broadcasts: Broadcasts
     runs: Runs
@@ -181,6 +190,7 @@ async def open_relance(
     queue = Queue.open(settings.queue_redis_url or url)
     bots: dict[str, Bot] = {}
     post: Mail | None = None
+    gateways: list[Gateway] = []
     try:
         store = await _open_store(redis, settings, clock, patience, stop)
         feed = TerminalFeed(store.redis, store.seal)
@@ -195,13 +205,17 @@ async def open_relance(
             post = _mail(settings, services.links, clock)
             by_mail = Absent("email") if post is None else MailCards(post.teams, settings.language)
             channels.update(bots, terminal=TerminalChannel(feed), email=by_mail)
-            mail.update(message_channels(post))
+            others = message_channels(settings, store, clock, post, await services.devices.key())
+            gateways = others.gateways
+            mail.update(others.channels)
         yield Relance(settings=settings, clock=clock, store=store, queue=queue, feed=feed, services=services, bots=bots)
     finally:
         for bot in bots.values():
             await bot.stop()
         if post is not None:
             await post.mailer.close()
+        for gateway in gateways:
+            await gateway.close()
         await queue.close()
         await redis.aclose()
 
@@ -321,6 +335,10 @@ def build_services(
         visitors=Visitors(store, links, joining),
         mail_reports=MailReports(store, clock, links, suppressions),
         broadcasts=Broadcasts(store, clock),
+        devices=Devices(store, clock),
+        prints=Prints(store),
+        site_inbox=SiteInbox(store, clock, contacts),
+        webhooks=Webhooks(store, clock),
         runs=Runs(store, rulebooks, contacts),
         finding=Finding(store, rulebooks),
         responses=Responses(store, clock, rulebooks),

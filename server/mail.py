@@ -23,6 +23,7 @@ class Mail(NamedTuple):
     mailer: Mailer
     channel: EmailChannel
     teams: TeamMail
+    sender: str  # its address
 
 
 def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
@@ -44,4 +45,9 @@ def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
         named_in="X-PM-Metadata-relance" if relay.host.endswith("postmarkapp.com") else "X-Relance-Delivery",
     )
     mailer = Mailer(relay)
-    return Mail(mailer, EmailChannel(mailer, urls, clock, envelope), TeamMail(mailer, clock, envelope))
+    return Mail(
+        mailer,
+        EmailChannel(mailer, urls, clock, envelope),
+        TeamMail(mailer, clock, envelope),
+        sender.address,
+    )

@@ -15,6 +15,7 @@ from server.services.alerts import Alerts
 from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
+from server.services.devices import Devices
 from server.services.ingest import Ingest
 from server.services.mail_reports import MailReports
 from server.services.messages import Messages
@@ -25,6 +26,7 @@ from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
 from server.services.runs import Runs
 from server.services.segments import Lists, Segments
+from server.services.site_inbox import SiteInbox
 from server.services.sources import Sources
 from server.services.status import Status
 from server.services.tracking import Tracking
@@ -45,6 +47,10 @@ class Services(Protocol):
     def consents(self) -> Consents: ...
     @property
     def contacts(self) -> Contacts: ...
+    @property
+    def devices(self) -> Devices: ...
+    @property
+    def site_inbox(self) -> SiteInbox: ...
     @property
     def ingest(self) -> Ingest: ...
     @property

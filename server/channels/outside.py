@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-__all__ = ["Answer", "Outside", "OutsideError", "is_public"]
+__all__ = ["Answer", "Outside", "OutsideError", "PublicResolver", "is_public"]
 
 _REDIRECTS: Final = 5
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
@@ -49,7 +49,7 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-class _PublicResolver(AbstractResolver):
+class PublicResolver(AbstractResolver):
     """Resolves names; refuses one that has a private address."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Outside:
     ) -> Answer:
         """Send one request; redirects are not followed. Raises `OutsideError`."""
         self._check(url)
-        resolver = None if self._private else _PublicResolver()
+        resolver = None if self._private else PublicResolver()
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=1)
         known = {"user-agent": "Relance", **(headers or {})}
         try:

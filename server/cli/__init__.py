@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "bounce": ("bounce", "Take a mail that came back from standard input."),
     "slack": ("slack", "What Slack must be told of this installation."),
     "telegram": ("telegram", "What Telegram must be told of this installation."),
+    "webhook": ("webhook", "Where messages to other systems go."),
     "source": ("source", "Sources of events and their write keys."),
     "key": ("key", "API keys of programs."),
     "user": ("user", "People, their roles and their chat accounts."),

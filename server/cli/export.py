@@ -59,6 +59,26 @@ def list_(name: str, jsonl: bool) -> None:
     _print("list", name, jsonl)
 
 
+@export.command("print")
+@click.argument("name")
+@click.option("--take", is_flag=True, help="Forget the rows once they are printed here.")
+def print_(name: str, take: bool) -> None:
+    """Print the rows that `send print NAME` made, as CSV for whoever prints letters."""
+
+    async def work(relance: Relance) -> None:
+        rows = await relance.services.prints.rows(operator(), name)
+        columns = list(dict.fromkeys(column for _, row in rows for column in row.fields))
+        writer = csv.writer(sys.stdout)
+        writer.writerow([*columns, "text"])
+        for _, row in rows:
+            writer.writerow([_cell(row.fields.get(column, "")) for column in columns] + [row.text])
+        sys.stdout.flush()
+        if take:
+            await relance.services.prints.remove(operator(), [place for place, _ in rows])
+
+    with_relance(work)
+
+
 def _print(of: Of, name: str, jsonl: bool) -> None:
     async def work(relance: Relance) -> None:
         exports = relance.services.exports

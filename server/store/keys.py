@@ -33,6 +33,7 @@ __all__ = [
     "deliveries",
     "deliveries_of",
     "delivery",
+    "devices",
     "dictionaries",
     "digest",
     "digests_begun",
@@ -69,6 +70,7 @@ __all__ = [
     "partitions",
     "paused",
     "people",
+    "print_rows",
     "prompt",
     "rejected",
     "rulebook",
@@ -76,6 +78,7 @@ __all__ = [
     "segment",
     "sending",
     "sent_to",
+    "site_inbox",
     "soft_bounces",
     "sources",
     "stats",
@@ -91,8 +94,10 @@ __all__ = [
     "undeclared",
     "undelivered",
     "unread",
+    "vapid",
     "visitor_token",
     "waiting_runs",
+    "webhooks",
     "write_keys",
     "zones",
 ]
@@ -286,6 +291,31 @@ def sources() -> str:
 def write_keys() -> str:
     """Hash: keyed hash of a write key → name of its source."""
     return PREFIX + "write-keys"
+
+
+def webhooks() -> str:
+    """Hash: name → sealed webhook."""
+    return PREFIX + "webhooks"
+
+
+def site_inbox(partition: int, contact_id: str) -> str:
+    """Hash: delivery id → sealed message in the contact's inbox on the site, capped."""
+    return _in(partition, "site-inbox:" + contact_id)
+
+
+def devices(partition: int, contact_id: str) -> str:
+    """Hash: keyed hash of a device's token → sealed device, to which pushes go."""
+    return _in(partition, "devices:" + contact_id)
+
+
+def vapid() -> str:
+    """The sealed private key by which push services of browsers know us."""
+    return PREFIX + "vapid"
+
+
+def print_rows() -> str:
+    """Stream of sealed rows of print files, until they are taken out."""
+    return PREFIX + "print"
 
 
 def api_keys() -> str:

@@ -18,6 +18,7 @@ from server.services.alerts import Alerts
 from server.services.broadcasts import Broadcasts
 from server.services.consents import Consents
 from server.services.contacts import Contacts
+from server.services.devices import Devices
 from server.services.ingest import Ingest
 from server.services.joining import Joining
 from server.services.links import Links
@@ -31,6 +32,7 @@ from server.services.rejected import Rejected
 from server.services.rulebooks import Rulebooks
 from server.services.runs import Runs
 from server.services.segments import Lists, Segments
+from server.services.site_inbox import SiteInbox
 from server.services.sources import Sources
 from server.services.status import Status
 from server.services.suppressions import Suppressions
@@ -75,6 +77,8 @@ class ServerServices:
             self.store, self.clock, self.rulebooks, self.consents, self.links, language="en"
         )
         self.broadcasts = Broadcasts(self.store, self.clock)
+        self.devices = Devices(self.store, self.clock)
+        self.site_inbox = SiteInbox(self.store, self.clock, self.contacts)
         self.outgoing = Outgoing(self.store, self.clock, self.contacts)
         self.runs = Runs(self.store, self.rulebooks, self.contacts)
 
