@@ -114,7 +114,7 @@ class PushChannel:
         if sent:
             return f"{sent} devices"
         if not errors:
-            raise ChannelRefused("no_device")
+            raise ChannelRefused("no_address")
         raise min(errors, key=_weight)
 
     async def _send(self, device: Device, outbound: Outbound) -> bool:

@@ -250,7 +250,7 @@ async def test_a_push_reaches_every_browser_of_a_contact_and_a_dead_one_is_forgo
 async def test_a_contact_without_a_device_gets_no_push(store: Store, clock: FakeClock) -> None:
     devices = Devices(store.redis, store.seal, store.partitions)
     channel = PushChannel(devices, WebPush(VapidKey(await DevicesService(store, clock).key(), "https://x")), None)
-    with pytest.raises(ChannelRefused, match="no_device"):
+    with pytest.raises(ChannelRefused, match="no_address"):
         await channel.send(outbound("push"))
 
 
