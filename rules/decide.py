@@ -83,8 +83,9 @@ def decide(
 
     `now` is the decision's time, `entry_id` the entry's place in the log, `timezone` the installation's zone, `past`
     the events of the contact's stored chunks where `needs_past` says so. An entry for a tombstone is to be forwarded.
-    `left_out`, where given, takes the names of triggers that would have fired but for want of consent. `former` is the
-    rulebook that the contact's state is of, where it is another one and known: only what differs is worked out again.
+    `left_out`, where given, takes the names of triggers that would have fired but for want of consent, and of scenarios
+    ("scenario/NAME") that would have been entered. `former` is the rulebook that the contact's state is of, where it is
+    another one and known: only what differs is worked out again.
     """
     if contact.moved_to:
         if isinstance(entry, Joined) and entry.into == contact.moved_to:
@@ -252,10 +253,10 @@ def _concerns(
             return True
         if facts is None:
             facts = facts_now(contact, plan.book, now, History(contact.index, plan.kept, now, contact.tail))
-            if plan.ageing:
-                facts["contact"]["score"] = Decimal(score_at(contact, plan.book, now, timezone)) / 10
             if not occurrence.dated:
                 facts["event"] = EventFacts(occurrence.event)
+        if plan.ageing and condition.expression.reads.reads_score:
+            facts["contact"]["score"] = Decimal(score_at(contact, plan.book, now, timezone)) / 10
         if condition.expression.matches(facts):
             return True
     return False

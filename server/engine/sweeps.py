@@ -31,7 +31,7 @@ from server.store.sweeps import Sweep
 
 __all__ = ["Sweeps"]
 
-_BUSY, _IDLE = 0.008, 0.02  # seconds that a slice takes while entries come, and while none do
+_BUSY, _IDLE = 0.008, 0.02  # seconds of the processor that a slice takes while entries come, and while none do
 _FIRST, _LEAST, _MOST = 200, 20, 4000  # contacts of a slice
 _WRITTEN = 400  # of them that change: what a commit may hold
 _PAUSED_AGAIN: Millis = 10_000  # a pause is that old when all engines know of its end
@@ -96,7 +96,7 @@ class Sweeps:
         await self._commits.wait(own)  # who is new in it lies in Redis then
         bucket = own.agenda.buckets.get(group[0][0], 0)
         some = await self._partitions.contacts.slice(own.partition, bucket, self._enough(busy))
-        begun = time.perf_counter()
+        begun = time.thread_time()  # the slice is to take so long of the processor, however many share it
         batch = self._batch(own, book)
         looking = _Looking(self, own, batch, book, group)
         waiting = looking.work(some)
@@ -108,7 +108,7 @@ class Sweeps:
         await self._commits.write([batch], keep=False)
         if some.sealed:
             number = len(some.sealed)
-            self._pace += (number / (time.perf_counter() - begun) - self._pace) / 4
+            self._pace += (number / max(time.thread_time() - begun, 1e-6) - self._pace) / 4
             self._share += (len(batch.changed) / number - self._share) / 2
 
     def _enough(self, busy: bool) -> int:
@@ -123,7 +123,7 @@ class Sweeps:
         if some.next is None:
             for name, sweep in group:
                 batch.agenda.through[name] = batch.moment
-                _log.info("sweep through", partition=batch.owned.partition, milliseconds=batch.moment - sweep.begun)
+                _log.debug("sweep through", partition=batch.owned.partition, milliseconds=batch.moment - sweep.begun)
             return
         now = time.monotonic()
         if batch.changed or now - self._told >= _TOLD:

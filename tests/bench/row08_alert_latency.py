@@ -69,11 +69,11 @@ def _rules() -> str:
 async def _measure(slack: SlackEmulator, port: int, key: str) -> tuple[Measured, Measured]:
     stop = asyncio.Event()
     requests = single_requests("/v1/track", key, number=5_000, visitors=VISITORS)
-    background = [asyncio.create_task(_send_steadily(port, requests[at::SENDERS], stop)) for at in range(SENDERS)]
+    background = [asyncio.create_task(send_steadily(port, requests[at::SENDERS], stop)) for at in range(SENDERS)]
     middle, worst = Measured(), Measured()
     try:
         for repeat in range(REPEATS + 1):
-            times = sorted(await _alerts(slack, port, key, repeat))
+            times = sorted(await alert_times(slack, port, key, repeat))
             if repeat:
                 middle.values.append(times[len(times) // 2])
                 worst.values.append(times[-1 - len(times) // 100])
@@ -83,7 +83,7 @@ async def _measure(slack: SlackEmulator, port: int, key: str) -> tuple[Measured,
     return middle, worst
 
 
-async def _send_steadily(port: int, requests: list[bytes], stop: asyncio.Event) -> None:
+async def send_steadily(port: int, requests: list[bytes], stop: asyncio.Event) -> None:
     client = await _Client.open(port)
     begun, sent = time.monotonic(), 0
     while not stop.is_set():
@@ -92,7 +92,7 @@ async def _send_steadily(port: int, requests: list[bytes], stop: asyncio.Event) 
         await asyncio.sleep(begun + sent * SENDERS / BACKGROUND - time.monotonic())
 
 
-async def _alerts(slack: SlackEmulator, port: int, key: str, repeat: int) -> list[float]:
+async def alert_times(slack: SlackEmulator, port: int, key: str, repeat: int) -> list[float]:
     """Milliseconds until the card of each alert arrived. The cards of a channel come in the order of its alerts."""
     chance = random.Random(repeat)
     client = await _Client.open(port)

@@ -71,7 +71,7 @@ def _start(installation: Installation) -> float:
 def _load(data: Path) -> float:
     """Seconds that redis-server needs for the same file."""
     began = time.perf_counter()
-    server, client = _serve(data)
+    server, client = serve(data)
     took = time.perf_counter() - began
     client.close()
     server.terminate()
@@ -79,7 +79,7 @@ def _load(data: Path) -> float:
     return took
 
 
-def _serve(data: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def serve(data: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """A bare redis-server on an installation's file, loaded."""
     path = socket_path(data)
     path.unlink(missing_ok=True)
@@ -109,7 +109,7 @@ def _say(client: socket.socket, words: bytes) -> bytes:
 
 def _fill(data: Path) -> None:
     """Write the contacts, and rewrite the file as the server itself does when it has doubled."""
-    server, client = _serve(data)
+    server, client = serve(data)
     client.setblocking(True)
     chance = random.Random(1)
     length = len(Sealer({1: bytes(32)}, b"k").encode("contact", _contact())) // 3  # as packed by a dictionary
