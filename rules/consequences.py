@@ -44,7 +44,7 @@ def _react(course: Course, occasion: Occasion, event: Event | None) -> None:
     meets = event is not None and kind in ("event", "late") and bool(course.contact.runs) and name in plan.met
     if not (meets or occasion in plan.reacting or kind in ("start", "occurrence")):
         return
-    if plan.ageing:
+    if plan.ageing and not course.rescored:
         course.dirty.append(plan.score)
         settle(course)
     if kind == "occurrence":

@@ -47,7 +47,7 @@ class Course:
     rescored: bool = False
     known_facts: dict[str, Any] | None = None
     former: Rulebook | None = None  # that the contact's state is of, where it is another one and known
-    left_out: set[str] | None = None  # asked for: takes the triggers that would fire but for want of consent
+    left_out: set[str] | None = None  # asked for: takes what would react but for want of consent, see `decide`
     _where: tzinfo | None = None
 
     @property
@@ -108,6 +108,8 @@ class Course:
         self._where = None
 
     def mishap(self, rule: str, problem: Exception, statement: str = "score") -> None:
-        """Note that an expression met an error: it does not match."""
+        """Note that an expression met an error: it does not match. One of a scenario, which is asked often, once."""
         error = fault(problem)
-        self.decision.mishaps.append(Mishap(rule=rule, kind=error.kind, symbol=error.symbol, statement=statement))
+        mishap = Mishap(rule=rule, kind=error.kind, symbol=error.symbol, statement=statement)
+        if statement != "scenario" or mishap not in self.decision.mishaps:
+            self.decision.mishaps.append(mishap)

@@ -41,6 +41,8 @@ def enter(course: Course, scenario: Scenario, entry: Event, *, asked: bool = Tru
     if name in course.plan.book.paused:
         return False
     if scenario.purpose is not None and not consented(contact, scenario.purpose):
+        if course.left_out is not None and (not asked or _holds(course, name, condition_of(scenario))):
+            course.left_out.add(f"scenario/{name}")
         return False
     if asked and not _holds(course, name, condition_of(scenario)):
         return False
@@ -122,7 +124,7 @@ def _start(course: Course, plan: ScenarioPlan, key: str, entry: Event, due: Mill
 def look_after(course: Course) -> None:
     """Stop runs whose consent or condition has ended; let those go on whose moment has come, in its order."""
     contact, plan = course.contact, course.plan
-    if plan.ageing:
+    if plan.ageing and not course.rescored:
         course.dirty.append(plan.score)
         settle(course)
     due: list[tuple[Millis, Run]] = []
