@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from rules import RuleErrors, parse_rulebook
@@ -16,7 +18,7 @@ from server.services.rulebooks import Rulebooks
 from server.store import keys
 from server.store.store import Store
 
-__all__ = ["RecordingBell", "drain", "engine_on", "event", "make_templates", "publish"]
+__all__ = ["RecordingBell", "at_rest", "drain", "engine_on", "event", "make_templates", "publish", "working"]
 
 
 class RecordingBell:
@@ -75,6 +77,30 @@ async def _idle(store: Store, engines: Iterable[Engine]) -> bool:
     version = await store.rulebooks.current_version()
     owned = [own for engine in engines for own in engine.owned]
     return len(owned) == store.partitions and all(own.recomputed == version and not own.recomputing for own in owned)
+
+
+@asynccontextmanager
+async def working(engine: Engine) -> AsyncIterator[None]:
+    """Let an engine work meanwhile, so that nobody waits in vain for an entry to take effect."""
+
+    async def work() -> None:
+        while True:
+            await engine.turn()
+            await asyncio.sleep(0.005)
+
+    task = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def at_rest(store: Store, engine: Engine, seconds: float = 30) -> None:
+    """Wait until nothing waits for an engine that works meanwhile."""
+    async with asyncio.timeout(seconds):
+        while not await _idle(store, [engine]):
+            await asyncio.sleep(0.005)
 
 
 def event(store: Store, name: str, message_id: str = "", **more: Any) -> EventReceived:

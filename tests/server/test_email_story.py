@@ -20,7 +20,7 @@ from server.model.message import MessageTemplate
 from server.services.consents import ConsentRequest
 from server.services.people import People
 from server.services.sending import Sending
-from tests.engines import drain, engine_on, publish
+from tests.engines import drain, engine_on, publish, working
 from tests.mail_server import MailServer, ReceivedMail, mail_server
 
 FIREFOX = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"}
@@ -81,9 +81,10 @@ async def house(services, api) -> AsyncIterator[House]:
         await publish(services.store, BOOK)
         await api.post("/v1/identify", json={"userId": "zoe", "traits": {"email": "zoe@home.example"}})
         found.contact = await services.store.identities.find("user", "zoe")
-        for purpose in ("newsletter", "account"):
-            request = ConsentRequest(purpose=purpose, action="grant", source="form")
-            await services.consents.record(SYSTEM, found.contact, request)
+        async with working(found.engine):
+            for purpose in ("newsletter", "account"):
+                request = ConsentRequest(purpose=purpose, action="grant", source="form")
+                await services.consents.record(SYSTEM, found.contact, request)
         await drain(services.store, found.engine)
         yield found
         await mailer.close()
@@ -136,7 +137,8 @@ async def test_who_unsubscribes_by_one_click_gets_nothing_more(house, api):
     [mail] = await house.does("Signed Up")
     url = str(mail.message["List-Unsubscribe"]).strip("<>").removeprefix("http://relance.test")
     assert url in mail.part("html").replace("http://relance.test", "")
-    await api.post(url, data={"List-Unsubscribe": "One-Click"})
+    async with working(house.engine):
+        await api.post(url, data={"List-Unsubscribe": "One-Click"})
     assert await house.does("Signed Up") == []
     assert len(await house.does("Order Shipped")) == 1
     assert await house.happened() == ["Email Sent", "Email Unsubscribed", "Email Sent"]
