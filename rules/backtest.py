@@ -1,8 +1,8 @@
 """A rulebook over stored histories: what publishing it would change, and what would have happened under it.
 
 A `Backtest` looks at contacts one by one and adds up in a `Tally`; tallies of several processes are merged. Segments
-and scores are worked out for every contact, exactly as a recompute does; triggers need the whole history told again,
-which is done for a sample of the contacts.
+and scores are worked out for every contact, exactly as a recompute does; triggers and scenarios need the whole history
+told again, which is done for a sample of the contacts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,14 +26,14 @@ from rules.moment import zone
 from rules.planning import plan_of
 from rules.reacting import fires_alike, reacting
 from rules.rerun import Rerun, rerun
-from rules.rulebook import Rulebook
+from rules.rulebook import At, Every, Rulebook
 from rules.score import counted, score_at
 
 __all__ = ["FIRST", "Backtest", "Moves", "Tally", "Trouble", "sample_hash"]
 
 FIRST = 20  # contacts that are named
 
-Rule: TypeAlias = tuple[str, str]  # kind ("score", "segment", "trigger") and name
+Rule: TypeAlias = tuple[str, str]  # kind ("score", "segment", "trigger", "scenario") and name
 Key = TypeVar("Key", str, tuple[str, str])
 
 
@@ -87,8 +87,10 @@ class Tally(msgspec.Struct, kw_only=True):
     `contacts` were looked at, the histories of `sampled` told again, `failed` met an error of ours. `since` is the
     earliest event. `before` and `after` are members by segment; `matched` by rule the contacts for whom it holds
     (segments, `while` scores) or counts (`on` scores), `left_out` those for whom it would but for want of consent.
-    Of triggers, over the sample: `fired` and `fired_before` (under the present rulebook), `unheard` (left out for want
-    of consent), `alerts` by trigger and team, `messages` by trigger and channel; `teams`, `channels` over all triggers.
+    Over the sample: `fired` and `fired_before` (under the present rulebook) of triggers, `started` and `started_before`
+    of scenarios, `unheard` (left out for want of consent), `alerts` by rule and team, `messages` by rule and channel,
+    where a scenario is called "scenario/NAME"; `teams`, `channels` over all of them. `reach`: for how many contacts the
+    `to` of a dated rule, called "trigger/NAME" or "scenario/NAME", is true now.
     """
 
     contacts: int = 0
@@ -112,6 +114,9 @@ class Tally(msgspec.Struct, kw_only=True):
     teams: dict[str, Spread] = msgspec.field(default_factory=dict)
     teams_before: dict[str, Spread] = msgspec.field(default_factory=dict)
     channels: dict[str, Spread] = msgspec.field(default_factory=dict)
+    started: dict[str, Spread] = msgspec.field(default_factory=dict)
+    started_before: dict[str, Spread] = msgspec.field(default_factory=dict)
+    reach: dict[str, int] = msgspec.field(default_factory=dict)
 
     def merge(self, other: Tally) -> None:
         """Add what was seen of other contacts."""
@@ -145,6 +150,7 @@ class Backtest:
         self._now = now
         self._timezone = timezone
         self._bound = bound
+        self._dated = _dated(draft)
         self._reacting = reacting(draft)
         self._reacting_before = None if fires_alike(present, draft) else reacting(present)
 
@@ -202,12 +208,15 @@ class Backtest:
             if facts is None:
                 history = History(contact.index, plan.kept, self._now, contact.tail)
                 facts = facts_now(contact, self._draft, self._now, history)
-            try:
-                wanted = bool(node.run(facts))
-            except EVALUATION_FAULTS:
-                wanted = False
-            if wanted:
+            if _true(node, facts):
                 _count(tally.left_out, [("segment" if node.kind == "segment" else "score", node.name)])
+        for key, purpose, to in self._dated:
+            if purpose is None or consented(contact, purpose):
+                if facts is None:
+                    history = History(contact.index, plan.kept, self._now, contact.tail)
+                    facts = facts_now(contact, self._draft, self._now, history)
+                if _true(to, facts):
+                    _count(tally.reach, [key])
 
     def _reruns(self, contact: Contact, events: Sequence[Event]) -> tuple[Rerun, Rerun]:
         found = rerun(contact, events, self._reacting, self._now, self._timezone)
@@ -223,18 +232,39 @@ class Backtest:
             tally.unheard.setdefault(name, Spread()).add(1)
         _spread(tally.fired, found.fired)
         _spread(tally.fired_before, before.fired)
+        _spread(tally.started, found.started)
+        _spread(tally.started_before, before.started)
         _spread(tally.alerts, found.alerts)
         _spread(tally.messages, found.messages)
         _spread(tally.teams, _by_place(found.alerts))
         _spread(tally.teams_before, _by_place(before.alerts))
         _spread(tally.channels, _by_place(found.messages))
         self._note_trouble(found.mishaps, "trigger")
+        self._note_trouble(found.stumbles, "scenario")
 
     def _note_trouble(self, mishaps: set[tuple[str, str, str]], kind: str) -> None:
         for name in {rule for rule, _, _ in mishaps}:
             met = [(fault, symbol) for rule, fault, symbol in mishaps if rule == name]
             trouble = self.tally.trouble.setdefault((kind, name), Trouble())
             trouble.add({fault for fault, _ in met}, {symbol for _, symbol in met})
+
+
+def _dated(book: Rulebook) -> list[tuple[str, str | None, Any]]:
+    """The dated rules: their key, their purpose, whom they are for."""
+    tables = {"trigger": book.triggers, "scenario": book.scenarios}
+    return [
+        (f"{kind}/{name}", rule.purpose, rule.occasion.to.expression)
+        for kind, table in tables.items()
+        for name, rule in table.items()  # type: ignore[attr-defined]
+        if isinstance(rule.occasion, At | Every) and rule.occasion.to is not None
+    ]
+
+
+def _true(expression: Any, facts: dict[str, Any]) -> bool:
+    try:
+        return bool(expression.run(facts))
+    except EVALUATION_FAULTS:
+        return False
 
 
 def _count(counts: dict[Key, int], keys: Iterable[Key]) -> None:
@@ -248,10 +278,12 @@ def _spread(spreads: dict[Key, Spread], numbers: Mapping[Key, int]) -> None:
 
 
 def _only(found: Rerun, book: Rulebook) -> Rerun:
-    """What the triggers of a rulebook did."""
+    """What the triggers and scenarios of a rulebook did."""
+    known = {*book.triggers, *(f"scenario/{name}" for name in book.scenarios)}
     return Rerun(
         fired={name: number for name, number in found.fired.items() if name in book.triggers},
-        alerts={place: number for place, number in found.alerts.items() if place[0] in book.triggers},
+        started={name: number for name, number in found.started.items() if name in book.scenarios},
+        alerts={place: number for place, number in found.alerts.items() if place[0] in known},
     )
 
 

@@ -1,4 +1,4 @@
-"""A contact's stored history, told again from its beginning under a rulebook: what its triggers would have done."""
+"""A contact's stored history, told again from its beginning under a rulebook: what would have come of it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from typing import Any
 
 import msgspec
 
+from rules.acting import CONVERTED
 from rules.consent import consented
 from rules.contact import Contact, Event, Millis
 from rules.decide import advance, decide
 from rules.decision import Decision
 from rules.entry import AttributesSet, ConsentRecorded, Entry, EventReceived, ListChanged, PointsAdded
 from rules.history import CAP, by_time, carry_over
+from rules.intake import OURS
 from rules.moment import zone
 from rules.planning import plan_of
-from rules.rulebook import Rulebook, Send
+from rules.rulebook import Rulebook
 from rules.score import static_tenths
 
 __all__ = ["Rerun", "rerun", "told"]
 
 _MOMENTS = 2000  # of one history that time alone brings; what a rulebook does after more is cut off
-_OURS = "trigger "  # points given by a trigger: the rerun gives its own
+_BY_RULES = ("trigger ", "scenario ")  # points given by a rule: the rerun gives its own
 
 
 class Rerun(msgspec.Struct, kw_only=True):
     """What a history brings about.
 
-    `fired`: how often each trigger. `alerts`: cards, and `messages`: messages, by trigger and by team or channel.
-    `left_out`: triggers that would have fired at least once but for want of consent. `mishaps`: expressions of triggers
-    that met an error, as (trigger, kind, symbol). `cut`: time brought more moments than are followed.
+    `fired`: how often each trigger, `started`: how often each scenario. `alerts`: cards and tasks, and `messages`:
+    messages to contacts who consented then, by rule and by team or channel; a scenario is called "scenario/NAME" there.
+    `left_out`: triggers and scenarios (called so too) that would have reacted at least once but for want of consent.
+    `mishaps`: expressions of triggers that met an error, as (trigger, kind, symbol); `stumbles`: of scenarios. `cut`:
+    time brought more moments than are followed.
     """
 
     fired: dict[str, int] = msgspec.field(default_factory=dict)
@@ -39,6 +43,8 @@ class Rerun(msgspec.Struct, kw_only=True):
     left_out: set[str] = msgspec.field(default_factory=set)
     mishaps: set[tuple[str, str, str]] = msgspec.field(default_factory=set)
     cut: bool = False
+    started: dict[str, int] = msgspec.field(default_factory=dict)
+    stumbles: set[tuple[str, str, str]] = msgspec.field(default_factory=set)
 
 
 def rerun(contact: Contact, events: Sequence[Event], book: Rulebook, now: Millis, timezone: str = "UTC") -> Rerun:
@@ -47,14 +53,15 @@ def rerun(contact: Contact, events: Sequence[Event], book: Rulebook, now: Millis
     `events` are all kept events of the contact, in order of time; the contact itself stays as it is. Everything counts
     as received when it happened: what was imported or came late fires as well. Attributes, lists and consents change
     as they did, and every alert is taken as dealt with, so that a trigger that fires again raises a new card a day
-    after the last one.
+    after the last one. Dates, broadcasts and feeds do not come again; days of the year do. Messages meet no limit and
+    no quiet hours.
     """
     plan = plan_of(book)
     found = Rerun()
-    if not plan.triggers:
+    if not (plan.triggers or plan.entries or plan.yearly):
         return found
     fresh = _beginning(contact, events, book, timezone)
-    follows_time = any(kind in ("enter", "leave") for kind, _ in plan.triggers)
+    follows_time = bool(plan.entries or plan.yearly) or any(kind in ("enter", "leave") for kind, _ in plan.triggers)
     left = _MOMENTS
 
     def wait(until: Millis) -> None:
@@ -113,7 +120,7 @@ def told(contact: Contact, events: Sequence[Event]) -> list[Entry]:
     entries += [
         PointsAdded(time=one.time, tenths=one.tenths, by=one.by, reason=one.reason)
         for one in contact.adjustments
-        if not one.by.startswith(_OURS)
+        if not one.by.startswith(_BY_RULES)
     ]
     entries += [
         EventReceived(
@@ -125,6 +132,7 @@ def told(contact: Contact, events: Sequence[Event]) -> list[Entry]:
             source=event.source,
         )
         for event in by_time(events)
+        if not (event.name == CONVERTED and event.source == OURS)
     ]
     return sorted(entries, key=lambda entry: entry.time)
 
@@ -171,18 +179,26 @@ def _lists(contact: Contact) -> Iterator[Entry]:
 def _note(found: Rerun, contact: Contact, decision: Decision, book: Rulebook) -> None:
     for alert in decision.alerts:
         if alert.revision == 1:
-            place = (alert.trigger, alert.team)
-            found.alerts[place] = found.alerts.get(place, 0) + 1
+            scenario = alert.trigger not in book.triggers or alert is contact.alerts.get(
+                f"scenario {alert.trigger}/{alert.team}"
+            )
+            _add(found.alerts, (f"scenario/{alert.trigger}" if scenario else alert.trigger, alert.team))
         alert.status = "done"
     for name in decision.fired:
-        found.fired[name] = found.fired.get(name, 0) + 1
-        trigger = book.triggers[name]
-        for action in trigger.actions:
-            if isinstance(action, Send):
-                purpose = action.purpose or trigger.purpose
-                if purpose is None or consented(contact, purpose):
-                    place = (name, action.channel)
-                    found.messages[place] = found.messages.get(place, 0) + 1
+        _add(found.fired, name)
+    for step in decision.runs:
+        if step.what == "started":
+            _add(found.started, step.scenario)
+    for send in decision.sends:
+        if not send.purpose or consented(contact, send.purpose):
+            rule = send.rule if send.statement == "trigger" else f"scenario/{send.rule}"
+            _add(found.messages, (rule, send.channel))
     for mishap in decision.mishaps:
         if mishap.statement == "trigger":
             found.mishaps.add((mishap.rule, mishap.kind, mishap.symbol))
+        elif mishap.statement == "scenario":
+            found.stumbles.add((mishap.rule, mishap.kind, mishap.symbol))
+
+
+def _add(numbers: dict[Any, int], key: Any) -> None:
+    numbers[key] = numbers.get(key, 0) + 1

@@ -15,18 +15,20 @@ __all__ = [
     "Flow",
     "Left",
     "MishapPreview",
+    "MovedStep",
     "Mover",
     "Movers",
     "Preview",
     "Progress",
     "RuleName",
+    "ScenarioPreview",
     "ScorePreview",
     "SegmentPreview",
     "TriggerPreview",
 ]
 
 Change: TypeAlias = Literal["new", "changed", "same", "removed"]
-Kind: TypeAlias = Literal["score", "segment", "trigger"]
+Kind: TypeAlias = Literal["score", "segment", "trigger", "scenario"]
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -103,6 +105,37 @@ class TriggerPreview(msgspec.Struct, frozen=True, kw_only=True):
     left_out: Estimate
 
 
+class MovedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A waiting step that is written otherwise, or stands elsewhere, in the draft: its text there (None: it is gone,
+    and the runs that wait at it stop). `line` and `new_line` are where it stands."""
+
+    before: str
+    after: str | None
+    line: int
+    new_line: int
+
+
+class ScenarioPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """A scenario: how often it would have started over history, for how many contacts; what would have come of it.
+
+    `before`, `alerts` (tasks too), `messages`, `left_out` as of a trigger. A dated one, a broadcast and a feed do not
+    come again: `reach` is for how many contacts the `to` of a dated one is true now (None: it has no date). `moved` are
+    the steps of the published text at which runs wait.
+    """
+
+    name: str
+    change: Change
+    started: Estimate
+    contacts: Estimate
+    per_day: Estimate
+    before: Estimate | None
+    alerts: list[Flow]
+    messages: list[Flow]
+    left_out: Estimate
+    reach: int | None = None
+    moved: list[MovedStep] = []
+
+
 class RuleName(msgspec.Struct, frozen=True):
     """A rule by its kind and name."""
 
@@ -135,8 +168,9 @@ class MishapPreview(msgspec.Struct, frozen=True, kw_only=True):
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What a text would do if it were published now, after version `base`.
 
-    Segments and scores are counted over all `contacts`; triggers over the histories of `sampled` of them (`exact`: of
-    all), as estimates for all contacts with their 95 % intervals. `since` is the earliest event, `days` the time from
+    Segments and scores are counted over all `contacts`; triggers and scenarios over the histories of `sampled` of them
+    (`exact`: of all), as estimates for all contacts with their 95 % intervals. Messages are those to contacts who had
+    consented; limits and quiet hours are not simulated. `since` is the earliest event, `days` the time from
     it to now (at least one): what "a day" divides by. `failed` contacts could not be worked out and are not counted;
     of `cut` histories time brought more than is followed.
     """
@@ -162,3 +196,4 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[Problem]
     failed: int = 0
     cut: int = 0
+    scenarios: list[ScenarioPreview] = []

@@ -10,26 +10,31 @@ from rules.backtest import Moves, Tally
 from rules.contact import Millis
 from rules.errors import Problem
 from rules.estimate import Estimate, Spread
+from rules.mapping import describe
 from rules.moment import DAY
-from rules.rulebook import Rulebook, Score, Segment, Trigger, meaning
+from rules.rulebook import At, Every, OnBroadcast, OnFeed, Rulebook, Scenario, Score, Segment, Trigger, meaning
+from rules.words import Language
 from server.model.preview import (
     Change,
     Flow,
     Left,
     MishapPreview,
+    MovedStep,
     Mover,
     Movers,
     Preview,
     RuleName,
+    ScenarioPreview,
     ScorePreview,
     SegmentPreview,
     TriggerPreview,
 )
 from server.services.views import moment
 
-__all__ = ["Report"]
+__all__ = ["Report", "moved_steps"]
 
-Kind = Literal["score", "segment", "trigger"]
+Rule = Score | Segment | Trigger | Scenario
+Kind = Literal["score", "segment", "trigger", "scenario"]
 
 
 class Report:
@@ -69,6 +74,7 @@ class Report:
             warnings=warnings,
             failed=tally.failed,
             cut=tally.cut,
+            scenarios=list(self._scenarios()),
         )
 
     def _segments(self) -> Iterator[SegmentPreview]:
@@ -119,6 +125,28 @@ class Report:
                 left_out=self._all(tally.unheard.get(name)),
             )
 
+    def _scenarios(self) -> Iterator[ScenarioPreview]:
+        tally = self._tally
+        for name, scenario in self._draft.scenarios.items():
+            started, key = tally.started.get(name, Spread()), f"scenario/{name}"
+            published = self._present.scenarios.get(name)
+            yield ScenarioPreview(
+                name=name,
+                change=_change(published, scenario),
+                started=self._all(started),
+                contacts=self._people(started),
+                per_day=self._all(started).per(self._days),
+                before=None if published is None else self._all(tally.started_before.get(name)),
+                alerts=[self._flow(to, spread) for (of, to), spread in sorted(tally.alerts.items()) if of == key],
+                messages=[self._flow(to, spread) for (of, to), spread in sorted(tally.messages.items()) if of == key],
+                left_out=self._all(tally.unheard.get(key)),
+                reach=tally.reach.get(key, 0) if isinstance(scenario.occasion, At | Every) else None,
+                moved=[] if published is None else moved_steps(published, scenario, self._language(name)),
+            )
+
+    def _language(self, scenario: str) -> Language:
+        return "fr" if self._draft.languages.get(("scenario", scenario)) == "fr" else "en"
+
     def _teams(self) -> list[str]:
         return sorted({*self._tally.teams, *self._tally.teams_before})
 
@@ -141,7 +169,7 @@ class Report:
         return self._all(Spread(contacts=number, total=number, squares=number))
 
     def _matching(self, share: Literal[0, 1]) -> Iterator[RuleName]:
-        """The rules that match nobody, or everybody: of triggers, in the sample."""
+        """The rules that match nobody, or everybody: of triggers and scenarios, in the sample."""
         tally = self._tally
         if not tally.contacts:
             return
@@ -153,9 +181,15 @@ class Report:
             for name in table:
                 if tally.matched.get((kind, name), 0) == share * tally.contacts:
                     yield RuleName(kind, name)
-        for name in self._draft.triggers:
-            if tally.sampled and tally.fired.get(name, Spread()).contacts == share * tally.sampled:
-                yield RuleName("trigger", name)
+        told: tuple[tuple[Kind, Mapping[str, Trigger] | Mapping[str, Scenario], Mapping[str, Spread]], ...] = (
+            ("trigger", self._draft.triggers, tally.fired),
+            ("scenario", self._draft.scenarios, tally.started),
+        )
+        for kind, rules, seen in told:
+            for name, rule in rules.items():
+                again = not isinstance(rule.occasion, At | Every | OnBroadcast | OnFeed)
+                if again and tally.sampled and seen.get(name, Spread()).contacts == share * tally.sampled:
+                    yield RuleName(kind, name)
 
     def _left_out(self) -> Iterator[Left]:
         tally, draft = self._tally, self._draft
@@ -165,15 +199,15 @@ class Report:
                 if number:
                     counted = Estimate(value=number, low=number, high=number)
                     yield Left(kind=kind, name=name, purpose=rule.purpose or "", contacts=counted)  # type: ignore[arg-type]
-        for name, trigger in draft.triggers.items():
-            if name in tally.unheard:
-                yield Left(
-                    kind="trigger", name=name, purpose=trigger.purpose or "", contacts=self._all(tally.unheard[name])
-                )
+        for kind, prefix, rules in (("trigger", "", draft.triggers), ("scenario", "scenario/", draft.scenarios)):
+            for name, one in rules.items():
+                if prefix + name in tally.unheard:
+                    people = self._all(tally.unheard[prefix + name])
+                    yield Left(kind=kind, name=name, purpose=one.purpose or "", contacts=people)  # type: ignore[arg-type]
 
     def _mishaps(self) -> Iterator[MishapPreview]:
         for (kind, name), trouble in sorted(self._tally.trouble.items()):
-            sampled = kind == "trigger"
+            sampled = kind in ("trigger", "scenario")
             yield MishapPreview(
                 kind=kind,  # type: ignore[arg-type]
                 name=name,
@@ -187,7 +221,15 @@ def _counted(spread: Spread) -> Estimate:
     return spread.estimate(1, 1)
 
 
-def _change(before: Score | Segment | Trigger | None, after: Score | Segment | Trigger | None) -> Change:
+def moved_steps(published: Scenario, draft: Scenario, language: Language) -> list[MovedStep]:
+    """What becomes of the runs at each waiting step of a published scenario, where that is another step now."""
+    return [
+        MovedStep(before=each.before, after=each.after, line=each.line, new_line=each.new_line)
+        for each in describe(published, draft, language)
+    ]
+
+
+def _change(before: Rule | None, after: Rule | None) -> Change:
     if before is None:
         return "new"
     if after is None:
