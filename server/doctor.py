@@ -166,6 +166,9 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding("rulebook", "note", _in_vain(in_vain))
             for finding in await _messages(relance):
                 yield finding
+            for feed in await relance.services.broadcasts.feeds(await relance.services.rulebooks.live()):
+                if feed.reason:
+                    yield Finding("feed", "wrong", f"{feed.url} cannot be read: {feed.reason}")
             figures = (await relance.services.status.snapshot()).figures
             if figures is not None and (now := figures.recompute) is not None:
                 yield Finding("recompute", "note", f"version {now.version} has reached {now.done} of {now.of} contacts")

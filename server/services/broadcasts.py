@@ -7,16 +7,26 @@ from typing import Any
 import msgspec
 import structlog
 
+from rules.actions import Occasion, OnFeed
 from rules.entry import Broadcast
+from rules.rulebook import Rulebook
 from server.model.actor import Actor
 from server.ports import Clock
 from server.services.access import require
 from server.services.calls import Arrival, moment_of, read_broadcast
+from server.store.feeds import Feeds, FeedState
 from server.store.store import Store
 
-__all__ = ["Broadcasts", "Sent"]
+__all__ = ["Broadcasts", "Sent", "feed_urls"]
 
 log = structlog.get_logger(__name__)
+
+
+def feed_urls(book: Rulebook) -> list[str]:
+    """The addresses of feeds that rules wait on."""
+    occasions: list[Occasion] = [rule.occasion for rule in book.triggers.values()]
+    occasions += [rule.occasion for rule in book.scenarios.values()]
+    return list(dict.fromkeys(occasion.url for occasion in occasions if isinstance(occasion, OnFeed)))
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -41,6 +51,10 @@ class Broadcasts:
         require(actor, "write", "marketer")
         arrival = Arrival(received=self._clock.now(), source=actor.name or actor.id, sent=moment_of(call, "sentAt"))
         return await self.tell(read_broadcast(call, arrival))
+
+    async def feeds(self, book: Rulebook) -> list[FeedState]:
+        """The feeds of a rulebook, as they were last read. Raises `Unavailable`."""
+        return list((await Feeds(self._store.redis, self._store.seal).states(feed_urls(book))).values())
 
     async def tell(self, broadcast: Broadcast) -> Sent:
         """Store a broadcast. Raises `Unavailable`."""

@@ -58,14 +58,19 @@ class Feeds:
         with redis_needed():
             await script("release")(self._redis, [keys.feeds_poller()], [self._token])
 
+    async def keep_only(self, urls: Iterable[str]) -> None:
+        """Forget what is known of other feeds."""
+        wanted = {self._field(url).encode() for url in urls}
+        with redis_needed():
+            gone = [field for field in await self._redis.hkeys(keys.feeds()) if field not in wanted]
+            if gone:
+                await self._redis.hdel(keys.feeds(), *gone)
+
     async def states(self, urls: Iterable[str]) -> dict[str, FeedState]:
-        """What is known of these feeds; what was known of others is forgotten."""
+        """What is known of these feeds."""
         wanted = {self._field(url): url for url in urls}
         with redis_needed():
             rows: dict[bytes, bytes] = await self._redis.hgetall(keys.feeds())
-            gone = [field for field in rows if field.decode() not in wanted]
-            if gone:
-                await self._redis.hdel(keys.feeds(), *gone)
         found: dict[str, FeedState] = {}
         for field, url in wanted.items():
             try:

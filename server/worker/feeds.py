@@ -12,19 +12,17 @@ import feedparser
 import structlog
 from msgspec.structs import replace
 
-from rules.actions import Occasion, OnFeed
 from rules.contact import Event, Millis
 from rules.entry import Broadcast
-from rules.rulebook import Rulebook
 from server.channels.outside import Answer, Outside, OutsideError
 from server.ports import Clock
-from server.services.broadcasts import Broadcasts
+from server.services.broadcasts import Broadcasts, feed_urls
 from server.services.rulebooks import Rulebooks
 from server.store.feeds import Feeds as Kept
 from server.store.feeds import FeedState
 from server.store.store import Store
 
-__all__ = ["EVERY", "Feeds", "feed_urls"]
+__all__ = ["EVERY", "Feeds"]
 
 EVERY: Final[Millis] = 15 * 60_000
 EVENT: Final = "Feed Entry"
@@ -35,13 +33,6 @@ _AT_ONCE: Final = 20  # new entries of a feed that are told; a feed that renames
 _LENGTHS: Final = {"title": 500, "link": 2000, "summary": 5000, "author": 200}
 
 log = structlog.get_logger(__name__)
-
-
-def feed_urls(book: Rulebook) -> list[str]:
-    """The addresses that rules wait on."""
-    occasions: list[Occasion] = [rule.occasion for rule in book.triggers.values()]
-    occasions += [rule.occasion for rule in book.scenarios.values()]
-    return list(dict.fromkeys(occasion.url for occasion in occasions if isinstance(occasion, OnFeed)))
 
 
 class Feeds:
@@ -66,6 +57,7 @@ class Feeds:
             return 0
         told = 0
         try:
+            await self._kept.keep_only(urls)
             for state in (await self._kept.states(urls)).values():
                 if state.checked and self._clock.now() - state.checked < EVERY:
                     continue

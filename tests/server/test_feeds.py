@@ -147,6 +147,8 @@ async def test_what_is_no_feed_tells_nothing(store: Store, site: Site, path: str
     await watch(store, site.url + path)
     assert await feeds_of(store).poll() == 0
     assert await told(store) == []
+    [state] = await Broadcasts(store, store.clock).feeds(await Rulebooks(store).live())
+    assert state.reason, "the doctor tells it"
 
 
 async def test_private_addresses_are_asked_only_where_that_is_allowed(store: Store, site: Site) -> None:
