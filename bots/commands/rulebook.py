@@ -108,6 +108,8 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
                 fields.append(Field(t("Matched"), t.number(counts.matched)))
             fields.append(Field(t("Missing values"), t.number(counts.missing)))
             fields.append(Field(t("Errors"), t.number(counts.errors)))
+            if counts.loops:
+                fields.append(Field(t("Loops stopped"), t.number(counts.loops)))
         if kind in ("trigger", "scenario"):
             worth = await asking.services.responses.worth(asking.actor, self.name)
             if worth.finished:

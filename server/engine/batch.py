@@ -118,6 +118,8 @@ class Batch:
             self.matched += (
                 f"{mishap.rule}\n{'missing' if mishap.kind == 'missing' else 'error'}" for mishap in decision.mishaps
             )
+        if decision.loops:
+            self.matched += (f"{rule}\nloop" for rule in decision.loops)
         if decision.undeclared:
             self.matched += ("\n" + trait for trait in decision.undeclared)
         if not decision.changed:

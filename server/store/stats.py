@@ -1,4 +1,4 @@
-"""How often rules matched, met a missing value or another error; which traits no attribute takes.
+"""How often rules matched, met a missing value or another error, led to themselves; which traits no attribute takes.
 
 Counted in memory and added to Redis about once a second: an engine that is killed loses the last second of these
 figures, and of nothing else.
@@ -29,10 +29,11 @@ class RuleStats(msgspec.Struct, frozen=True):
     matched: int = 0
     missing: int = 0
     errors: int = 0
+    loops: int = 0  # chains of consequences that were stopped at it
 
 
 class Stats:
-    """Adds up and reads the counts. Names: a rule; rule and `missing` or `error`; nothing and a trait."""
+    """Adds up and reads the counts. Names: a rule; rule and `missing`, `error` or `loop`; nothing and a trait."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -63,9 +64,9 @@ class Stats:
     async def rule(self, name: str) -> RuleStats:
         """The counts of a rule. Raises `Unavailable`."""
         with redis_needed():
-            found = await self._redis.hmget(keys.stats(), [name, f"{name}\nmissing", f"{name}\nerror"])
-        matched, missing, errors = (int(number or 0) for number in found)
-        return RuleStats(matched, missing, errors)
+            names = [name, *(f"{name}\n{what}" for what in ("missing", "error", "loop"))]
+            found = await self._redis.hmget(keys.stats(), names)
+        return RuleStats(*(int(number or 0) for number in found))
 
     async def undeclared(self) -> dict[str, int]:
         """Traits that sites send and no attribute takes, with how often, the most frequent first."""

@@ -224,6 +224,20 @@ async def test_an_event_that_comes_late_within_one_batch_scores_as_if_it_had_com
     assert len(await store.contacts.history(contact)) == 121
 
 
+async def test_a_chain_of_consequences_that_leads_to_itself_is_stopped_and_counted(store: Store) -> None:
+    await publish(
+        store,
+        'list a: "A"\ntrigger on_a: on list a\n  remove from list a\n  convert "Again"\n'
+        'trigger again: on "Converted"\n  add to list a\n',
+    )
+    engine = engine_on(store)
+    await store.log.append([("a1", event(store, "Converted"))])
+    await drain(store, engine)
+    await store.stats.flush()
+    counts = await store.stats.rule("again")
+    assert (counts.matched, counts.loops) == (1, 1)
+
+
 async def test_matches_missing_values_and_traits_sent_in_vain_are_counted(store: Store) -> None:
     await publish(store, RULES + 'score dear: +1 on "Page Viewed" when event.price > 10\n')
     engine = engine_on(store)
