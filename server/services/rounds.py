@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 Moments: TypeAlias = dict[int, Millis]  # partition → when it must be looked at next
 
-AT_ONCE: Final = 64  # that one round has in hand
+AT_ONCE: Final = 64  # that one round has in hand, unless it is told another number
 BUSY_FOR: Final[Millis] = 10_000  # after which a round takes no more, and says so
 SOON: Final[Millis] = 5000  # what is due later than this is left to the sweep
 
@@ -25,6 +25,8 @@ async def work_off(
     partition: int,
     take: Callable[[int], Awaitable[tuple[Sequence[T], Millis]]],
     handle: Callable[[T], Awaitable[Moments]],
+    *,
+    at_once: int = AT_ONCE,
 ) -> Moments:
     """Take and handle until nothing is due; return when something is due again, and where.
 
@@ -38,8 +40,8 @@ async def work_off(
     failure: BaseException | None = None
     try:
         while more or hands:
-            if more and len(hands) < AT_ONCE:
-                now, room = clock.now(), AT_ONCE - len(hands)
+            if more and len(hands) < at_once:
+                now, room = clock.now(), at_once - len(hands)
                 try:
                     taken, following = await take(room)
                 except Exception as error:

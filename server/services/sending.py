@@ -57,6 +57,7 @@ CHANNEL_TIMEOUT: Final[Millis] = 40_000  # longer than a mail server may take
 HELD: Final[Millis] = 8000  # a message is one courier's alone for this long, until it is handed over
 _MARGIN: Final[Millis] = 5000  # from a channel's time-out to the moment at which a courier counts as dead
 _READS: Final = 20  # of a contact whose consent changes again and again
+_IN_HAND: Final = 16  # messages of one partition
 _HURRY: Final[Millis] = 1000  # what is left of its time when a message that found no room is put back
 _SLOT: Final[Millis] = 60_000  # a reserved moment is good for this long
 _SHORTEST_LOOK: Final[Millis] = 10_000  # at a paused rule
@@ -66,7 +67,7 @@ _LONGEST_LOOK: Final[Millis] = 300_000
 class Rate(NamedTuple):
     """What a channel bears: so many messages at once from one process, and so many a second from all (0: any)."""
 
-    at_once: int = 8
+    at_once: int = 32
     per_second: float = 0
 
 
@@ -120,7 +121,7 @@ class Sending:
             now = self._clock.now()
             return await self._outbox.take(partition, now, now + HELD, room)
 
-        return await work_off(self._clock, partition, take, self._in_turn)
+        return await work_off(self._clock, partition, take, self._in_turn, at_once=_IN_HAND)
 
     def stop(self) -> None:
         """Begin nothing more: what is being handed over comes to its end, the rest is left to others."""
@@ -180,10 +181,10 @@ class Sending:
         channel = self._channels.get(delivery.channel)
         if channel is None:
             return await self._finish(taken, ended(delivery, "failed", "no_channel", now))
-        for _ in range(_READS):
-            ready = await self._clearance.ready(delivery, channel, book)
-            await self._at_pace(delivery)
-            async with self._room(delivery.channel, taken.until):
+        async with self._room(delivery.channel, taken.until):
+            for _ in range(_READS):
+                ready = await self._clearance.ready(delivery, channel, book)
+                await self._at_pace(delivery)
                 if (held := await self._begin(taken, ready)) is not None:
                     return await self._hand_over(held, channel, ready.outbound)
         raise Unavailable("the contact's consents change all the time", code="busy_contact")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from server.model.suppression import Suppression
 from server.store import keys
+from server.store.coalesce import Coalescer
 from server.store.faults import redis_needed
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ class Suppressions:
     def __init__(self, redis: Redis, seal: Sealer) -> None:
         self._redis = redis
         self._seal = seal
+        self._find = Coalescer(self._find_each, limit=500, parallel=2)
 
     async def find(self, channel: str, address: str) -> Suppression | None:
         with redis_needed():
-            blob = await self._redis.hget(keys.suppressed(), self._digest(channel, address))
+            [blob] = await self._find([self._digest(channel, address)])
         return None if blob is None else self._seal.decode("suppression", blob, Suppression)
+
+    async def _find_each(self, fields: list[str]) -> list[bytes | None]:
+        found: list[bytes | None] = await self._redis.hmget(keys.suppressed(), fields)
+        return found
 
     async def add(self, address: str, suppression: Suppression) -> bool:
         """Keep a suppression; False where there is one already, which stays."""
