@@ -1,4 +1,5 @@
-"""Row 11, deliveries: cards a worker brings to a channel that answers at once, against arq's own empty jobs."""
+"""Row 11, deliveries: cards and e-mails a worker brings to a channel that answers at once, against arq's own empty
+jobs."""
 
 from __future__ import annotations
 
@@ -18,8 +19,12 @@ from arq.worker import func
 from redis.asyncio import Redis
 
 from rules.contact import Contact, Event
+from server.model.actor import SYSTEM
 from server.model.delivery import Place
 from server.ports import SystemClock
+from server.services.contacts import Contacts
+from server.services.messages import Messages
+from server.services.sending import Rate
 from server.store import keys
 from server.store.store import Store
 from server.worker.queue import Queue
@@ -27,10 +32,18 @@ from server.worker.worker import Worker
 from tests.bench.table import Row, alternate
 from tests.conftest import SECRET, start_redis
 from tests.office import Office
+from tests.post_office import RULES, PostOffice
 
 CARDS = 2000
 JOBS = 1000
 PARTITIONS = 64
+WORDS = """---
+subject: Hello {{ contact.email }}
+---
+# Welcome
+
+You have {{ contact.score }} points. [Look at the shop](https://shop.example/).
+"""
 
 
 def run() -> list[Row]:
@@ -38,10 +51,11 @@ def run() -> list[Row]:
     directory = Path(tempfile.mkdtemp(prefix="relance-", dir="/tmp"))
     server = start_redis(directory)
     try:
-        jobs, cards, wakes = alternate(
+        jobs, cards, messages, wakes = alternate(
             [
                 lambda: uvloop.run(_empty_jobs(server.url)),
                 lambda: uvloop.run(_deliveries(server.url)),
+                lambda: uvloop.run(_messages(server.url)),
                 lambda: uvloop.run(_wake(server.url)),
             ]
         )
@@ -50,6 +64,7 @@ def run() -> list[Row]:
         server.process.wait(10)
         shutil.rmtree(directory, ignore_errors=True)
     ratio = cards.median / jobs.median
+    sent = messages.median / jobs.median
     return [
         Row(
             row=11,
@@ -59,6 +74,15 @@ def run() -> list[Row]:
             ratio=f"{ratio:.2f} ×",
             target="≥ 1 ×",
             met=ratio >= 1,
+        ),
+        Row(
+            row=11,
+            what="e-mails a worker hands to a channel that answers at once",
+            figure=messages.text("/s"),
+            reference=f"arq's empty jobs {jobs.text('/s')}",
+            ratio=f"{sent:.2f} ×",
+            target="≥ 1 ×",
+            met=sent >= 1,
         ),
         Row(
             row=11,
@@ -112,6 +136,31 @@ async def _deliveries(url: str) -> float:
     return CARDS / took
 
 
+async def _messages(url: str) -> float:
+    """E-mails a second of one of our workers, with all that is looked at before: one a contact, all rung for at
+    once."""
+    async with _office(url) as (office, queue):
+        post = PostOffice(office.store, office.clock)
+        contacts = Contacts(office.store, office.clock, post.rulebooks)
+        messages = Messages(office.store, office.clock, post.rulebooks, contacts, url="https://relance.example")
+        await post.publish(RULES + "limit email: at most 3 per 7 days\nquiet hours: 03:00 to 03:01\n")
+        await messages.put(SYSTEM, "hello", "email", "", WORDS)
+        for number in range(CARDS):
+            await post.consent(await _contact(office, number))
+            await post.post(f"c{number}")
+        await queue.ring(range(PARTITIONS))
+        courier = post.hire(messages=messages, email=Rate(at_once=64))
+        stop = asyncio.Event()
+        start = time.perf_counter()
+        serving = asyncio.create_task(Worker(queue, office.hire(), courier).serve(stop))
+        while len(post.email.sent) < CARDS:
+            await asyncio.sleep(0.002)
+        took = time.perf_counter() - start
+        stop.set()
+        await serving
+    return CARDS / took
+
+
 async def _wake(url: str) -> float:
     """Median milliseconds from a ring to the card at the channel."""
     times = []
@@ -139,7 +188,7 @@ async def _contact(office: Office, number: int) -> str:
     """A contact with ten attributes and twenty events of three properties; its id."""
     contact = Contact(
         id=f"c{number}",
-        attributes={f"attribute_{n}": f"value {n}" for n in range(10)},
+        attributes={"email": f"c{number}@example.org"} | {f"attribute_{n}": f"value {n}" for n in range(10)},
         tail=[Event("Page Viewed", n, {"url": f"/p/{n}", "title": "Page", "n": n}) for n in range(20)],
     )
     store = office.store
