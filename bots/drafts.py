@@ -11,9 +11,10 @@ from rules.editing import Change
 from rules.errors import Problem
 from rules.words import WORDS, form
 from server.i18n import Translator
+from server.model.preview import MovedStep
 from server.services.edits import Moved, Rival
 
-__all__ = ["changed_names", "difference", "moved_lines", "problem_items", "rival_lines", "rule_name"]
+__all__ = ["changed_names", "difference", "moved_lines", "problem_items", "rerouted_lines", "rival_lines", "rule_name"]
 
 WIDTH: Final = 48  # characters of a line that a phone shows
 LINES: Final = 120  # of a difference; more is counted
@@ -100,6 +101,17 @@ def moved_lines(moved: Moved | None, t: Translator) -> Iterator[str]:
             author=moved.author, changes=changed_names(moved.changes, t))  # fmt: skip
     if moved.same:
         yield t("It changes what you change: {rules}", rules=changed_names(moved.same, t))
+
+
+def rerouted_lines(steps: Iterable[MovedStep], t: Translator) -> Iterator[str]:
+    """Where the runs go on that wait at the steps of a scenario whose text is another one."""
+    for step in steps:
+        if step.after is None:
+            yield t("Runs that wait at “{before}” stop: the step is removed.", before=step.before)
+        elif step.after == step.before:
+            yield t("Runs that wait at “{before}” go on there, in line {line}.", before=step.before, line=step.new_line)
+        else:
+            yield t("Runs that wait at “{before}” go on at “{after}”.", before=step.before, after=step.after)
 
 
 def rival_lines(rivals: Iterable[Rival], t: Translator) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bots.commands.editing import conflict_reply, draft_buttons, draft_reply, ed
 from bots.commands.preview import preview_reply, progress_line
 from bots.commands.rulebook import kind_of
 from bots.commands.verdict import rule_why
-from bots.drafts import changed_names, difference, moved_lines
+from bots.drafts import changed_names, difference, moved_lines, rerouted_lines, rule_name
 from bots.replies import Button, Reply
 from server.errors import NotFound
 from server.i18n import mark
@@ -186,6 +186,8 @@ class Diff(Command, frozen=True, kw_only=True, tag="rules_diff"):
         if not found.changes:
             return Reply(title=title, lines=(t("There is no difference."),))
         lines = [changed_names(found.changes, t)]
+        for one in found.rerouted:
+            lines += [f"{rule_name('scenario', one.scenario, t)}: {line}" for line in rerouted_lines(one.steps, t)]
         buttons: tuple[Button, ...] = ()
         if not found.new:
             view = await asking.services.drafts.view(asking.actor)

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from bots.drafts import rerouted_lines
 from bots.replies import Button, Field, Item, Reply, Table
 from rules.estimate import Estimate
 from server.i18n import Translator, mark
-from server.model.preview import Flow, Left, MishapPreview, Movers, Preview, RuleName, SegmentPreview, TriggerPreview
+from server.model.preview import (
+    Flow,
+    Left,
+    MishapPreview,
+    Movers,
+    Preview,
+    RuleName,
+    ScenarioPreview,
+    SegmentPreview,
+    TriggerPreview,
+)
 
 __all__ = ["preview_reply", "progress_line"]
 
@@ -16,6 +27,7 @@ KINDS: Final = {
     "score": mark("score {name}"),
     "segment": mark("segment {name}"),
     "trigger": mark("trigger {name}"),
+    "scenario": mark("scenario {name}"),
 }
 CHANGES: Final = {
     "new": mark("new"),
@@ -36,6 +48,7 @@ def preview_reply(preview: Preview, t: Translator, buttons: tuple[Button, ...] =
         items=(
             *(_segment(segment, t) for segment in preview.segments if segment.enter.count or segment.leave.count),
             *(_trigger(trigger, t) for trigger in preview.triggers),
+            *(_scenario(scenario, t) for scenario in preview.scenarios),
         ),
         footer=_footer(preview, t),
         buttons=buttons,
@@ -126,11 +139,32 @@ def _trigger(trigger: TriggerPreview, t: Translator) -> Item:
     ]  # fmt: skip
     if trigger.before is not None and trigger.before != trigger.fired:
         lines.append(t("As it is published: {number} times.", number=_range(trigger.before, t)))
-    lines += [t("Alerts a day for {team}", team=flow.to) + f": {_range(flow.per_day, t)}" for flow in trigger.alerts]
-    lines += [
-        t("Messages a day by {channel}", channel=flow.to) + f": {_range(flow.per_day, t)}" for flow in trigger.messages
-    ]
-    return Item(title=title, lines=tuple(lines))
+    return Item(title=title, lines=(*lines, *_flows(trigger, t)))
+
+
+def _scenario(scenario: ScenarioPreview, t: Translator) -> Item:
+    title = _rule("scenario", scenario.name, t)
+    if CHANGES[scenario.change]:
+        title = f"{title} · {t(CHANGES[scenario.change])}"
+    lines = []
+    if scenario.reach is not None:
+        lines.append(t("Would reach {contacts}, as they are now.", contacts=_people(scenario.reach, t)))
+    else:
+        lines.append(
+            t("Would have started {number} times for {contacts} contacts, {daily} a day.",
+              number=_range(scenario.started, t), contacts=_range(scenario.contacts, t),
+              daily=_range(scenario.per_day, t))
+        )  # fmt: skip
+        if scenario.before is not None and scenario.before != scenario.started:
+            lines.append(t("As it is published: {number} times.", number=_range(scenario.before, t)))
+    return Item(title=title, lines=(*lines, *_flows(scenario, t), *rerouted_lines(scenario.moved, t)))
+
+
+def _flows(rule: TriggerPreview | ScenarioPreview, t: Translator) -> Iterator[str]:
+    for flow in rule.alerts:
+        yield t("Alerts a day for {team}", team=flow.to) + f": {_range(flow.per_day, t)}"
+    for flow in rule.messages:
+        yield t("Messages a day by {channel}", channel=flow.to) + f": {_range(flow.per_day, t)}"
 
 
 def _left(left: Left, t: Translator) -> str:
@@ -152,9 +186,13 @@ def _mishap(mishap: MishapPreview, t: Translator) -> str:
 def _footer(preview: Preview, t: Translator) -> str:
     days = t.count("one day", "{number} days", max(round(preview.days), 1))
     if preview.exact:
-        return t("Triggers: all histories, over {days}.", days=days)
-    return t("Triggers: a sample of {sampled} histories over {days}; in brackets the 95 % interval.",
-             sampled=t.number(preview.sampled), days=days)  # fmt: skip
+        text = t("Triggers: all histories, over {days}.", days=days)
+    else:
+        text = t("Triggers: a sample of {sampled} histories over {days}; in brackets the 95 % interval.",
+                 sampled=t.number(preview.sampled), days=days)  # fmt: skip
+    if preview.scenarios:
+        text += " " + t("Scenarios likewise; dates, broadcasts, feeds, limits and quiet hours are not simulated.")
+    return text
 
 
 def _names(rules: Iterable[RuleName], t: Translator) -> str:

@@ -28,6 +28,7 @@ from server.services.edits import (
     edited,
     one_of,
     place_of,
+    rerouted,
     within,
 )
 from server.services.rulebooks import Checked, Rulebooks, WrongRulebook
@@ -74,11 +75,11 @@ class Drafts:
         base = await self._text(draft.base)
         if number is None and draft.text == base:
             before = await self._text(max(draft.base - 1, 0))
-            return Difference(old=max(draft.base - 1, 0), new=draft.base, changes=tuple(await _changes(before, base)))
+            return await _difference(max(draft.base - 1, 0), draft.base, before, base)
         old = draft.base if number is None else number
         before = base if number is None else (await self._rulebooks.version(number)).text
         new = draft.base if draft.text == base else 0
-        return Difference(old=old, new=new, changes=tuple(await _changes(before, draft.text)))
+        return await _difference(old, new, before, draft.text)
 
     async def test(self, actor: Actor, name: str, ref: str, kind: str = "") -> Tested:
         """Whether a rule of the draft (else of the published text) would be true of a contact now, and why.
@@ -283,3 +284,9 @@ class Drafts:
 
 async def _changes(old: str, new: str) -> list[Change]:
     return [] if old == new else await asyncio.to_thread(editing.changes, old, new)
+
+
+async def _difference(old: int, new: int, before: str, after: str) -> Difference:
+    made = tuple(await _changes(before, after))
+    moves = await asyncio.to_thread(rerouted, before, after, made)
+    return Difference(old=old, new=new, changes=made, rerouted=moves)

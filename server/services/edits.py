@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
 
-from rules import editing
+from rules import RuleErrors, editing, parse_rulebook
 from rules.contact import Millis
 from rules.editing import Change, Edited, Piece
 from rules.errors import Problem
 from server.errors import Ambiguous, Conflict, NotFound
 from server.model.actor import Actor
 from server.model.draft import Draft, Place
+from server.model.preview import MovedStep
+from server.services.preview_report import moved_steps
 from server.services.rulebooks import Checked
 
-__all__ = ["Asked", "Difference", "DraftView", "Edit", "Moved", "Rival", "StatementChanged", "Updated"]
-__all__ += ["digest", "edited", "one_of", "place_of", "within"]
+__all__ = ["Asked", "Difference", "DraftView", "Edit", "Moved", "Rerouted", "Rival", "StatementChanged", "Updated"]
+__all__ += ["digest", "edited", "one_of", "place_of", "rerouted", "within"]
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +81,34 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     rivals: tuple[Rival, ...] = ()
 
 
+class Rerouted(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of the runs that wait at the steps of a scenario that is written otherwise."""
+
+    scenario: str
+    steps: tuple[MovedStep, ...]
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """What is between two texts; version 0 is the draft."""
+    """What is between two texts; version 0 is the draft. `rerouted`: where waiting runs go on, as far as both texts
+    are right."""
 
     old: int
     new: int
     changes: tuple[Change, ...]
+    rerouted: tuple[Rerouted, ...] = ()
+
+
+def rerouted(old: str, new: str, changes: Iterable[Change]) -> tuple[Rerouted, ...]:
+    """What becomes of runs under a changed text; nothing where a text has mistakes. Takes as long as parsing both."""
+    names = [change.name for change in changes if change.kind == "scenario" and change.before and change.after]
+    if not names:
+        return ()
+    try:
+        before, after = parse_rulebook(old), parse_rulebook(new)
+    except RuleErrors:
+        return ()
+    found = [Rerouted(scenario=name, steps=tuple(moved_steps(before, after, name))) for name in names]
+    return tuple(each for each in found if each.steps)
 
 
 class StatementChanged(Conflict):

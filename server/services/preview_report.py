@@ -141,11 +141,8 @@ class Report:
                 messages=[self._flow(to, spread) for (of, to), spread in sorted(tally.messages.items()) if of == key],
                 left_out=self._all(tally.unheard.get(key)),
                 reach=tally.reach.get(key, 0) if isinstance(scenario.occasion, At | Every) else None,
-                moved=[] if published is None else moved_steps(published, scenario, self._language(name)),
+                moved=moved_steps(self._present, self._draft, name),
             )
-
-    def _language(self, scenario: str) -> Language:
-        return "fr" if self._draft.languages.get(("scenario", scenario)) == "fr" else "en"
 
     def _teams(self) -> list[str]:
         return sorted({*self._tally.teams, *self._tally.teams_before})
@@ -221,11 +218,15 @@ def _counted(spread: Spread) -> Estimate:
     return spread.estimate(1, 1)
 
 
-def moved_steps(published: Scenario, draft: Scenario, language: Language) -> list[MovedStep]:
-    """What becomes of the runs at each waiting step of a published scenario, where that is another step now."""
+def moved_steps(published: Rulebook, draft: Rulebook, name: str) -> list[MovedStep]:
+    """What becomes of the runs at each waiting step of a scenario of two rulebooks, where that is another step now."""
+    old, new = published.scenarios.get(name), draft.scenarios.get(name)
+    if old is None or new is None:
+        return []
+    language: Language = "fr" if draft.languages.get(("scenario", name)) == "fr" else "en"
     return [
         MovedStep(before=each.before, after=each.after, line=each.line, new_line=each.new_line)
-        for each in describe(published, draft, language)
+        for each in describe(old, new, language)
     ]
 
 
