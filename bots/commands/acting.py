@@ -17,6 +17,7 @@ from server.services.alerts import Outcome
 
 __all__ = ["Claim", "Dismiss", "Done", "Release", "Snooze", "asked_for"]
 
+TITLE: Final = 24  # characters that the title of a form holds
 ASK: Final = "?"  # in the place of what a button does not know: ask for it
 HINTS: Final = {
     "slack": mark("Press the button to write it."),
@@ -190,8 +191,8 @@ def asked_for(asking: Asking, command: str, title: str, hint: str = "") -> Reply
     """Ask for the words that a command still needs; the answer is read as what follows it."""
     said = asking.t(HINTS.get(asking.caller.platform, HINTS["terminal"]))
     place = Place(what="command", name=command, person=asking.actor.id)
-    prompt = Prompt(place=place, title=title, hint=f"{hint} {said}".strip(), command=command)
-    return Reply(title=title, prompt=prompt)
+    prompt = Prompt(place=place, title=title if len(title) <= TITLE else "Relance", hint=said, command=command)
+    return Reply(title=title, lines=(hint,) if hint else (), prompt=prompt)
 
 
 def _pending(asking: Asking) -> Reply:

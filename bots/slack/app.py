@@ -204,7 +204,9 @@ class SlackBot:
 
     async def _work(self, ask: Asked) -> None:
         form = await self._editor.open(ask) if ask.view or asks(ask.text) else ""
-        chat = tuple(dict.fromkeys([*ask.chat, *self._cards.names(ask.chat[0] if ask.chat else "")]))
+        chat = ask.chat
+        if len(chat) == 1 and not chat[0].startswith("D") and (name := await self._cards.name(chat[0])):
+            chat = (*chat, name)
         caller = Caller(platform="slack", workspace=ask.team, user=ask.user, chat=chat)
         language = await self._languages.of(ask.user)
 

@@ -11,7 +11,7 @@ from bots.slack.client import SlackClient
 from bots.slack.render import render
 from server.i18n import translator
 from server.model.card import Card
-from server.ports import ChannelDown, ChannelRefused, ChannelUnsure
+from server.ports import ChannelDown, ChannelError, ChannelRefused, ChannelUnsure
 
 __all__ = ["SlackCards"]
 
@@ -35,6 +35,7 @@ class SlackCards:
         self._client = client
         self._language = language
         self._channels: dict[str, str] = {}  # name → id
+        self._names: dict[str, str] = {}  # id → name
 
     async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
         """Post a card and return its reference. Raises ChannelBusy, ChannelDown, ChannelRefused, ChannelUnsure."""
@@ -68,9 +69,16 @@ class SlackCards:
             log.warning("slack channel cannot be searched", reason=error.reason)
             return None
 
-    def names(self, channel: str) -> tuple[str, ...]:
-        """The names under which cards were posted to a channel."""
-        return tuple(name for name, known in self._channels.items() if known == channel)
+    async def name(self, channel: str) -> str:
+        """The name of a channel, `#hot-leads`; "" where it has none that we may know."""
+        if channel not in self._names:
+            try:
+                found = await self._read("conversations.info", {"channel": channel})
+            except ChannelError:
+                return ""
+            name = (found.get("channel") or {}).get("name")
+            self._names[channel] = f"#{name}" if isinstance(name, str) and name else ""
+        return self._names[channel]
 
     async def _find(self, channel: str, alert: str) -> str | None:
         cursor = ""

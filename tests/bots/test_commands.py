@@ -65,7 +65,7 @@ CASES = (
         ("Until when?", "Léa"),
         ("Jusqu'à quand ?", "Léa"),
     ),
-    Case("snooze {alert} ?", "reporter {alert} ?", ("Until when?", "`3h`"), ("Jusqu'à quand ?", "`3h`")),
+    Case("snooze {alert} ?", "reporter {alert} ?", ("Until when?", "3h"), ("Jusqu'à quand ?", "3h")),
     Case(
         "snooze {alert} tomorrow 9:00",
         "reporter {alert} demain 9h",

@@ -162,6 +162,12 @@ class SlackEmulator(Emulator):
         following = str(start + limit) if start + limit < len(channels) else ""
         return _ok(channels=listed, response_metadata={"next_cursor": following})
 
+    def _conversations_info(self, arguments: dict[str, Any]) -> web.Response:
+        channel = self.channels.get(arguments.get("channel", ""))
+        if channel is None:
+            return _refused("channel_not_found")
+        return _ok(channel={"id": channel.id, "name": channel.name[1:]})
+
     def _conversations_history(self, arguments: dict[str, Any]) -> web.Response:
         channel = self.channels.get(arguments.get("channel", ""))  # ids only: a name is not found
         if channel is None:

@@ -1,0 +1,162 @@
+"""What a rep does with a lead, as a conversation: put it off, finish it, write something down, have one's peace."""
+
+from __future__ import annotations
+
+from bots.slack.app import SlackBot
+from bots.telegram.app import TelegramBot
+from server.model.actor import SYSTEM
+from tests.bots.desk import BOOK, Desk
+from tests.emulators.http import eventually
+from tests.emulators.slack import SlackEmulator
+from tests.emulators.telegram import TelegramEmulator
+from tests.engines import publish
+
+
+async def test_a_lead_is_put_off_and_finished_by_buttons_in_slack(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana = slack.user("U0ANA")
+    alert = await desk.hot_lead()
+    await desk.deliver()
+    card = await slack.channel("#hot-leads").expect_card("Léa")
+    await ana.clicks(card, "Snooze")
+    choice = await ana.hears("Until when?")
+    await ana.clicks(choice, "4 hours")
+    await choice.expect("Put off until Mon 2 Mar 13:")
+    await desk.deliver()
+    await card.expect("put off by Ana until Mon 2 Mar 13:")
+    await ana.clicks(card, "Finish")
+    choice = await ana.hears("What came of it?")
+    await ana.clicks(choice, "Won")
+    await choice.expect("Done: won")
+    await desk.deliver()
+    await card.expect("finished by Ana")
+    assert list(card.buttons) == ["Why?"]
+    assert (await desk.services.alerts.get(SYSTEM, alert.id)).outcome == "won"
+
+
+async def test_why_a_lead_is_dismissed_is_asked_in_a_form_of_slack(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana = slack.user("U0ANA")
+    await desk.hot_lead()
+    await desk.deliver()
+    card = await slack.channel("#hot-leads").expect_card("Léa")
+    await ana.clicks(card, "Dismiss")
+    form = await ana.sees_form("Why is it dismissed?")
+    assert await ana.fills(form, "She is a competitor") == "clear"
+    await ana.hears("Dismissed")
+    await desk.deliver()
+    await card.expect("dismissed by Ana")
+    await card.expect("She is a competitor")
+    await ana.clicks(card, "Why?")
+    await ana.says("/relance note 42")
+    form = await ana.sees_form("What is to be remembered?")
+    assert await ana.fills(form, "Sells shoes herself") == "clear"
+    await ana.says("/relance timeline 42")
+    await ana.hears("Sells shoes herself")
+
+
+async def test_a_time_that_is_none_is_asked_for_again(desk: Desk, slack: SlackEmulator, slack_bot: SlackBot) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana = slack.user("U0ANA")
+    alert = await desk.hot_lead()
+    await ana.says(f"/relance snooze {alert.id} ?")
+    form = await ana.sees_form("`3h`")
+    assert await ana.fills(form, "some day") == "clear"
+    await ana.hears("snooze ALERT 3h")
+    await ana.says(f"/relance snooze {alert.id} ?")
+    form = await ana.sees_form("`3h`")
+    assert await ana.fills(form, "tomorrow 10:00") == "clear"
+    await ana.hears("Put off until Tue 3 Mar 10:00")
+
+
+async def test_a_lead_is_put_off_and_dismissed_by_buttons_in_telegram(
+    desk: Desk, telegram: TelegramEmulator, telegram_bot: TelegramBot
+) -> None:
+    await desk.person("Ben", telegram=43)
+    ben, group = telegram.user(43, language="fr"), telegram.chats[-1001]
+    await desk.hot_lead()
+    await desk.deliver()
+    card = await group.expect_card("Léa")
+    await ben.clicks(card, "Snooze")
+    choice = await group.expect("Jusqu'à quand ?")
+    await ben.clicks(choice, "1 heure")
+    await choice.expect("Reporté au lun. 2 mars 10:")
+    await ben.clicks(card, "Dismiss")
+    question = await group.expect("Pourquoi est-elle écartée ?")
+    await ben.answers(question, "Un concurrent")
+    await group.expect("Écarté")
+    await desk.deliver()
+    await card.expect("dismissed by Ben")
+    await card.expect("Un concurrent")
+
+
+async def test_a_rule_is_muted_in_the_channel_where_its_cards_are(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana, channel = slack.user("U0ANA"), slack.channel("#hot-leads")
+    await ana.says("/relance mute hot_lead 2h")
+    await ana.hears("No team's cards come to this chat")
+    await ana.says("/relance mute hot_lead 2h", channel)
+    await ana.hears("No new cards of hot_lead here until")
+    await desk.hot_lead()
+    await desk.deliver()
+    assert channel.cards() == []
+    await ana.mentions("mute hot_lead off", channel)
+    await eventually(lambda: any("appear here again" in m.text for m in channel.messages), "answer to the mention")
+    await desk.hot_lead("43", "Zoé")
+    await desk.deliver()
+    await channel.expect_card("Zoé")
+
+
+async def test_a_digest_is_a_card_whose_contacts_can_be_put_on_ones_list(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot, telegram: TelegramEmulator, telegram_bot: TelegramBot
+) -> None:
+    digest = 'digest week: every tuesday at 09:00 top 20 of hot by contact.score\n  alert sales "Call these first"\n'
+    await publish(desk.store, BOOK + digest)
+    await desk.person("Ana", slack="U0ANA")
+    for number in range(14):
+        await desk.visits(
+            f"v{number}", "Product Added", first_name=f"Visitor{number}", country="FR" if number else "US"
+        )
+    desk.services.rulebooks.look_again()
+    desk.clock.advance(days=1)
+    await desk.services.digests.run()
+    for _ in range(6):  # fifteen cards, at the pace of Slack and of a group in Telegram
+        await desk.deliver()
+    ana, channel, group = slack.user("U0ANA"), slack.channel("#hot-leads"), telegram.chats[-1001]
+    card = await channel.expect_card("Call these first")
+    assert "1. Visitor" in card.text
+    assert "14. Visitor0 · 30" in card.text
+    in_telegram = await group.expect("Call these first")
+    assert "14. Visitor0 · 30" in in_telegram.text
+    assert "Task" in in_telegram.buttons
+    await ana.clicks(card, "Task")
+    form = await ana.sees_form("What is to be done?")
+    assert await ana.fills(form, "Call her by tomorrow 9:00") == "clear"
+    await ana.hears("On your list: Call her")
+    await ana.says("/relance tasks")
+    await ana.hears("due Wed 4 Mar 09:00")
+
+
+async def test_a_full_hour_is_told_in_one_card_which_leads_to_the_rest(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    desk.services.holding.budget = 2
+    for number in range(4):
+        await desk.visits(f"v{number}", "Product Added", first_name=f"Visitor{number}")
+    await desk.deliver()
+    ana, channel = slack.user("U0ANA"), slack.channel("#hot-leads")
+    assert len(channel.cards()) == 2
+    desk.clock.advance(hours=1)
+    await desk.deliver()
+    card = await channel.expect_card("2 more alerts, not shown here")
+    assert "09:00 – 10:00" in card.text
+    await ana.clicks(card, "Open leads")
+    heard = await ana.hears("Open leads")
+    assert all(f"Visitor{number}" in heard.text for number in range(4))
