@@ -21,6 +21,7 @@ from server.store import keys
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.engines import drain, engine_on, event, publish
+from tests.post_office import PostOffice
 
 WELCOME = """
 scenario welcome: on "Signed Up"
@@ -276,3 +277,46 @@ async def test_a_contact_that_is_joined_into_another_takes_its_runs_along(store:
     await drain(store, engine)
     assert await waiting(store) == {"1": 1}, "of two runs of a scenario the older stays"
     assert len((await load(store, "z1")).runs) == 1
+
+
+LETTERS = """
+attribute email: text, personal
+purpose newsletter: "Yes, write to me."
+scenario welcome for newsletter: on "Signed Up"
+  wait 7 days
+  send email welcome_2 valid 1 day
+"""
+
+
+async def test_after_25_hours_off_messages_go_out_once_and_those_past_valid_do_not(
+    store: Store, clock: FakeClock
+) -> None:
+    office = PostOffice(store, clock)
+    await office.publish(LETTERS)
+    engine = engine_on(store, lease=60_000)
+    early, late = [f"e{at}" for at in range(40)], [f"l{at}" for at in range(40)]
+    for group in (early, late):
+        for contact in group:
+            await office.consent(contact, "newsletter")
+            traits = {"email": f"{contact}@shop.example"}
+            await store.log.append([(contact, event(store, "Signed Up", contact, traits=traits))])
+        await drain(store, engine)
+        clock.advance(hours=3)
+    clock.advance(days=7, hours=-6, minutes=-30)
+    await settle(store, engine)
+    assert await office.send() == {}
+    await engine.leases.end()
+    clock.advance(hours=25)
+    later = engine_on(store, lease=60_000)
+    await settle(store, later)
+    for _ in range(3):
+        await office.send()
+    assert sorted(sent.contact.id for sent in office.email.sent) == sorted(late)
+    await settle(store, later)
+    reasons = {
+        contact: [
+            one.properties["reason"] for one in (await load(store, contact)).tail if one.name == "Message Refused"
+        ]
+        for contact in early
+    }
+    assert {tuple(found) for found in reasons.values()} == {("too_late",)}
