@@ -50,7 +50,9 @@ class MailLinkRoutes(Controller):
         target, visitor = found
         return Response(b"", status_code=302, headers={**_PRIVATE, "location": _with_visitor(target, visitor)})
 
-    @route("/o/{token:str}", http_method=_READ, status_code=200, media_type="image/gif", summary="The picture of a mail")
+    @route(
+        "/o/{token:str}", http_method=_READ, status_code=200, media_type="image/gif", summary="The picture of a mail"
+    )
     async def picture(self, services: From, request: _Request, token: FromPath[str]) -> Response[bytes]:
         """Counts an opening; answers with an invisible picture, whatever was asked."""
         if token.endswith(".gif"):
