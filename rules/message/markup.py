@@ -19,8 +19,9 @@ from rules.message.sandbox import MARK, Html, Marks, Missing, text_of_value
 __all__ = ["filled", "filled_html", "filled_json", "html_of", "one_line", "text_of"]
 
 _SAFE: Final = frozenset({"http", "https", "mailto", "tel", "sms", ""})
-_ADDRESS: Final = r"\b(?P<name>href|src|background|action)\s*=\s*(?P<address>\"[^\"]*\"|'[^']*')"
-_PLACE: Final = re.compile(rf"{_ADDRESS}|{MARK.pattern}", re.IGNORECASE)
+_ADDRESSES: Final = frozenset(("href", "src", "background", "action"))
+_NAMED: Final = re.compile(r"([\w-]+)\s*=\s*$")  # the name of an attribute before its quote
+_BARE: Final = re.compile(r"\s([\w-]+)\s*=\s*$")
 _QUOTE: Final = re.compile(r"\\.|\"", re.DOTALL)
 _STYLES: Final = {
     "h1": "margin:0 0 16px;font-size:26px;line-height:1.25;font-weight:700",
@@ -209,21 +210,52 @@ def one_line(marked: str, marks: Marks) -> str:
 
 def filled_html(marked: str, marks: Marks) -> str:
     """Marked HTML with its values escaped; an address that does not lead to the web, to mail or to a phone leads
-    nowhere."""
+    nowhere, and a value that is an attribute without quotes gets some."""
+    parts: list[str] = []
+    done = 0
+    for found in MARK.finditer(marked):
+        if found.start() < done:
+            continue  # within an address that is done
+        before = marked[done : found.start()]
+        quote = _address_opened(before)
+        if quote:
+            start = done + before.rindex(quote) + 1
+            end = marked.find(quote, found.end())
+            end = len(marked) if end < 0 else end
+            parts += [marked[done:start], _address(marked[start:end], marks)]
+            done = end
+            continue
+        value = _escaped(found, marks)
+        bare = _BARE.search(before[-60:]) if before.rfind("<") > before.rfind(">") else None
+        if bare is not None:
+            value = f'"{_address(found[0], marks) if bare[1].lower() in _ADDRESSES else value}"'
+        parts += [before, value]
+        done = found.end()
+    parts.append(marked[done:])
+    return "".join(parts)
 
-    def value(found: re.Match[str]) -> str:
-        if found["name"]:
-            if not MARK.search(found["address"]):
-                return found[0]
-            whole = html.unescape(filled(found["address"][1:-1], marks)).strip()
-            return f'{found["name"]}="{html.escape(whole if _safe(whole) else "#")}"'
-        number = int(found[3])
-        if number >= len(marks.values):
-            return found[0]
-        own = marks.values[number]
-        return own if isinstance(own, Html) else html.escape(text_of_value(own))
 
-    return _PLACE.sub(value, marked)
+def _address_opened(before: str) -> str:
+    """The quote that opens an address which this text ends within; "" where it ends within none."""
+    for quote in ('"', "'"):
+        at = before.rfind(quote)
+        name = _NAMED.search(before[max(at - 30, 0) : at]) if at > 0 else None
+        if name is not None and name[1].lower() in _ADDRESSES:
+            return quote
+    return ""
+
+
+def _address(marked: str, marks: Marks) -> str:
+    whole = html.unescape(filled(marked, marks)).strip()
+    return html.escape(whole if _safe(whole) else "#")
+
+
+def _escaped(found: re.Match[str], marks: Marks) -> str:
+    number = int(found[1])
+    if number >= len(marks.values):
+        return found[0]
+    own = marks.values[number]
+    return own if isinstance(own, Html) else html.escape(text_of_value(own))
 
 
 def filled_json(marked: str, marks: Marks) -> str:

@@ -15,7 +15,7 @@ from rules.sends import Sent, sends
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.message import MessageTemplate, TemplateFormat
-from server.model.outgoing import MessageDelivery, Rendered
+from server.model.outgoing import MessageDelivery, Rendered, delivery_id
 from server.model.person import Person
 from server.ports import Clock
 from server.services.access import require
@@ -229,8 +229,9 @@ class Messages:
         by = sends(book).get((name, channel), [])
         now = self._clock.now()
         entry = await self._entry(contact, by, book)
+        made = delivery_id(self._store.partition(contact.id), "test", to.id, name, now)
         delivery = MessageDelivery(
-            id=f"test-{to.id}-{now}", contact=contact.id, channel=channel, message=name,
+            id=made, contact=contact.id, channel=channel, message=name,
             purpose=next((one.purpose for one in by if one.purpose), ""), due=now, entry=entry, event=entry,
             locale=seen.template.locale, created=now, updated=now, by=to.id,
         )  # fmt: skip

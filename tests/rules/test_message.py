@@ -121,6 +121,18 @@ def test_an_address_from_an_event_leads_to_the_web_or_nowhere(address: str) -> N
     assert 'href="https://x.example/?a=1&amp;b=&quot;2&quot;"' in good.html
 
 
+def test_an_attribute_without_quotes_takes_no_other_attribute_in() -> None:
+    source = email(
+        "<p class={{ entry.kind }}><a href={{ entry.url }} title='{{ entry.kind }}'>1 = {{ entry.kind }}</a></p>"
+    )
+    words = rendered(source, form="html", entry={"kind": "a onclick=alert(1) \"'", "url": "javascript:alert(1)"})
+    quoted = "a onclick=alert(1) &quot;&#x27;"
+    assert f"""<p class="{quoted}"><a href="#" title='{quoted}'>1 = {quoted}</a></p>""" in words.html
+    whole = rendered(email("<a href='https://x.example/{{ entry.kind }}/{{ entry.kind }}'>{{ entry.kind }}</a>"),
+                     form="html", entry={"kind": "b"})  # fmt: skip
+    assert "<a href='https://x.example/b/b'>b</a>" in whole.html
+
+
 def test_a_header_stays_one_line() -> None:
     words = rendered(email("Hello", subject="Hi {{ contact.first_name }}"), {"first_name": "a\r\nBcc: b@c.d\x00 e"})
     assert words.subject == "Hi a Bcc: b@c.d e"
@@ -169,7 +181,7 @@ def test_html_goes_into_the_layout_unless_it_is_a_document() -> None:
     whole = "<!doctype html><html><body>Hi <a href='{{ links.unsubscribe }}'>leave</a></body></html>"
     words = rendered(email(whole), form="html")
     assert "card" not in words.html
-    assert f'href="{LINKS["unsubscribe"]}"' in words.html
+    assert f"href='{LINKS['unsubscribe']}'" in words.html
     assert words.text.count(LINKS["unsubscribe"]) == 1
 
 

@@ -11,11 +11,16 @@ from server.engine.engine import Engine
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.services.contacts import Contacts
+from server.services.links import Links
 from server.services.messages import Messages, WrongMessage
+from server.services.people import People
 from server.services.rulebooks import Rulebooks, WrongRulebook
+from server.services.sending import Sending
+from server.services.suppressions import Suppressions
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.engines import drain, engine_on, event, publish
+from tests.post_office import PostOffice
 
 RULES = """\
 attribute first_name: text, personal, shown in alerts
@@ -187,7 +192,7 @@ async def test_a_layout_of_our_own_is_around_every_mail(messages: Messages, stor
     await zoe(store)
     html = (await messages.preview(SYSTEM, "welcome", "email", None, "user:42")).rendered.html
     assert html.startswith("<html><body id='ours'><p")
-    assert 'href="https://relance.test/unsubscribe/test"' in html
+    assert "href='https://relance.test/unsubscribe/test'" in html
 
 
 async def test_a_message_that_rules_send_cannot_be_deleted_with_its_last_template(
@@ -269,3 +274,30 @@ async def test_a_rulebook_is_published_only_with_the_messages_that_it_sends(mess
     assert str(problem).startswith("line 6, column 14: there is no email message welcome — did you mean welcom?")
     await messages.put(ANN, "welcome", "email", "", words())
     assert (await rulebooks.publish(SYSTEM, SENDS, base=1)).version == 2
+
+
+async def test_a_message_to_oneself_goes_to_the_persons_own_address(
+    messages: Messages, store: Store, clock: FakeClock
+) -> None:
+    await publish(store, SENDS)
+    await messages.put(ANN, "welcome", "email", "", words("Hello {{ contact.first_name }}: {{ entry.plan }}"))
+    await zoe(store)
+    people = People(store, clock)
+    person = await people.add("Ann", "marketer", email="ann@shop.example")
+    with pytest.raises(Forbidden):
+        await messages.test(Actor(id="u3", roles=("rep",)), "welcome", "email", None, "user:42", to=person)
+    await messages.test(SYSTEM, "welcome", "email", None, "user:42", to=person)
+    office = PostOffice(store, clock)
+    links = Links(store.seal, clock, "https://relance.test")
+    courier = Sending(
+        store, clock, Rulebooks(store), messages, Suppressions(store, clock), links, {"email": office.email}, own=people
+    )
+    for partition in range(store.partitions):
+        await courier.send(partition)
+    [outbound] = office.email.sent
+    assert outbound.to == "ann@shop.example"
+    assert outbound.rendered.text.startswith("Hello Zoé: pro")
+    assert "https://relance.test/unsubscribe/test" in outbound.rendered.html
+    bob = await people.add("Bob", "marketer")
+    with pytest.raises(Invalid, match="no e-mail address"):
+        await messages.test(SYSTEM, "welcome", "email", None, "user:42", to=bob)
