@@ -173,6 +173,21 @@ async def test_a_file_made_from_an_older_version_is_known_to_be_so(services: Ser
     assert ">= 60" in (await services.drafts.update(ANA)).view.draft.text
 
 
+async def test_a_difference_says_where_waiting_runs_go_on(services: Services, store: Store) -> None:
+    series = 'purpose news: "News?", via email\nscenario series for news: on "Signed Up"\n'
+    steps = "  wait 7 days\n  send email one\n  wait 2 days\n  send email two\n"
+    await publish(store, BOOK + series + steps)
+    await edit(
+        services, ANA, "series", series.split("\n")[1] + "\n" + steps.replace("7", "3").replace("  wait 2 days\n", "")
+    )
+    (found,) = (await services.drafts.difference(ANA)).rerouted
+    assert found.scenario == "series"
+    assert [(step.before, step.after) for step in found.steps] == [
+        ("wait 7 days", "wait 3 days"),
+        ("wait 2 days", None),
+    ]
+
+
 async def test_differences_are_of_the_draft_and_of_versions(services: Services, store: Store) -> None:
     await publish(store, BOOK.replace(">= 80", ">= 60"))
     last = await services.drafts.difference(ANA)
