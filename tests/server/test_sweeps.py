@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -15,7 +16,10 @@ from rules.contact import Contact, Event, Millis
 from rules.entry import AttributesSet, Broadcast
 from server.engine.engine import Engine
 from server.errors import Unavailable
+from server.model.actor import SYSTEM
 from server.model.outgoing import MessageDelivery
+from server.services.pauses import Pauses
+from server.services.rulebooks import Rulebooks
 from server.store import keys
 from server.store.store import Store
 from tests.clock import FakeClock
@@ -187,6 +191,68 @@ async def test_a_rule_whose_text_changes_keeps_its_date(store: Store, clock: Fak
     await publish(store, DATED.replace("email letter", "email other_letter"))
     await sweep(store, engine_on(store, lease=60_000))
     assert {one.message for one in await deliveries(store)} == {"other_letter"}
+
+
+DAILY = """
+trigger morning: every day at 09:00 to count("Visit") > 0
+  add 1 points
+"""
+
+
+async def test_engines_that_restart_every_hour_bring_each_day_once(store: Store, clock: FakeClock) -> None:
+    await publish(store, DAILY)
+    clock.set(_utc(3, 0))
+    for hour in range(72):
+        if not hour:
+            await store.log.append([("u1", event(store, "Visit"))])
+            await store.log.append([("t1", event(store, "Visit", timezone="Asia/Tokyo"))])
+        if hour == 15:  # 11:00 in New York
+            await store.log.append([("n1", event(store, "Visit", timezone="America/New_York"))])
+        engine = engine_on(store, lease=60_000)
+        await sweep(store, engine)
+        await engine.leases.end()
+        clock.advance(hours=1)
+    scores = {contact: (await load(store, contact)).score for contact in ("u1", "t1", "n1")}
+    assert scores == {"u1": 3, "t1": 2, "n1": 2}, "what was past in a zone when its first contact came never comes"
+
+
+async def test_what_comes_during_a_pause_is_not_made_up_for(store: Store, clock: FakeClock) -> None:
+    await publish(store, DAILY)
+    engine = engine_on(store, lease=60_000)
+    await store.log.append([("u1", event(store, "Visit"))])
+    await sweep(store, engine)
+    pauses = Pauses(store, clock, Rulebooks(store))
+    await pauses.pause(SYSTEM, "morning")
+    await asyncio.sleep(0.3)
+    clock.advance(days=1)
+    await sweep(store, engine)
+    await pauses.resume(SYSTEM, "morning")
+    await asyncio.sleep(0.3)
+    await sweep(store, engine)
+    assert (await load(store, "u1")).score == 0
+    clock.advance(days=1)
+    await sweep(store, engine)
+    assert (await load(store, "u1")).score == 1
+
+
+async def test_a_contact_that_moves_to_a_zone_where_it_is_earlier_takes_a_date_once(
+    store: Store, clock: FakeClock
+) -> None:
+    await publish(store, DATED)
+    engine = engine_on(store, lease=60_000)
+    moved = AttributesSet(time=clock.now(), values={"country": "FR"})
+    await store.log.append([("m1", event(store, "Visit", timezone="Europe/Paris")), ("m1", moved)])
+    await store.log.append([("n1", event(store, "Visit", timezone="America/New_York"))])
+    await drain(store, engine)
+    clock.set(_utc(20, 9))
+    await sweep(store, engine)
+    await store.log.append([("m1", event(store, "Visit", "v2", timezone="America/New_York"))])
+    await drain(store, engine)
+    clock.set(_utc(20, 14))
+    await sweep(store, engine)
+    assert [one.contact for one in await deliveries(store)] == ["m1"]
+    zones = [{zone: number for zone, number in own.agenda.zones.items() if number} for own in engine.owned]
+    assert sum((Counter(found) for found in zones), Counter()) == {"America/New_York": 2}
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before a command", "before its answer"])
