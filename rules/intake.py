@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 OURS = "relance"  # the source of the events that we make
+_BY_THEM = frozenset({"Email Opened", "Email Link Clicked", "Email Unsubscribed"})  # of ours, what a contact did
 _LATE = DAY  # an event received later than this after its time changes history, scores and segments only
 _REMEMBERED = 7  # days a message id is known
 
@@ -60,7 +61,7 @@ def receive(course: Course, entry: EventReceived) -> None:
     if time < contact.created:
         contact.created = time
         course.dirty.extend(course.plan.by_attribute.get("created", ()))
-    if time > contact.last_seen:
+    if time > contact.last_seen and (entry.source != OURS or entry.name in _BY_THEM):
         contact.last_seen = time
     for identity in entry.identities:
         if identity not in contact.identities:

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
+from rules.intake import OURS
 from server.errors import Conflict, FieldError, Invalid, NotFound
 from server.model.actor import Actor
 from server.model.source import SCOPES, ApiKey, Scope, Source, SourceKind
@@ -36,6 +37,9 @@ class Sources:
         and a server source has none. Raises `Invalid` for a name that cannot be one, `Conflict` where it is taken.
         """
         _check_name(name)
+        if name == OURS:
+            message = "events that Relance makes itself bear this name; choose another"
+            raise Invalid(message, [FieldError("name", message)], code="wrong_name")
         if rate is None:
             rate = BROWSER_RATE if kind == "browser" else 0
         source = Source(name=name, kind=kind, rate=rate, created=self._clock.now())

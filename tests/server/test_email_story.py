@@ -113,6 +113,22 @@ async def test_a_click_in_a_mail_counts_and_brings_the_reader_to_the_site(house,
     assert "Page Viewed" in [event.name for event in contact.tail]
 
 
+async def test_a_mail_does_not_make_its_reader_look_active(house, api, clock):
+    [mail] = await house.does("Signed Up")
+    seen = (await house.store.contacts.load(house.contact)).last_seen
+    clock.advance(days=3)
+    [mail] = await house.does("Order Shipped")
+    clock.advance(days=3)
+    name = str(mail.message["Message-ID"])
+    await api.post("/hooks/email-events", json={"type": "delivered", "message_id": name})
+    await house.settle()
+    assert (await house.store.contacts.load(house.contact)).last_seen == seen + 3 * 86_400_000
+    await api.get(links(mail)[0], headers=FIREFOX)
+    clock.advance(seconds=5)
+    await house.settle()
+    assert (await house.store.contacts.load(house.contact)).last_seen == seen + 6 * 86_400_000
+
+
 async def test_only_a_purpose_with_open_tracking_shows_openings(house, api, clock):
     [welcome] = await house.does("Signed Up")
     [shipped] = await house.does("Order Shipped")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from rules.entry import EventReceived
+from server.errors import Invalid
 from server.model.outgoing import MessageDelivery, delivery_id
 from server.services.programs import Visit, is_program
 from server.services.tracking import HOLD, IGNORED_AFTER, unread_member
@@ -43,6 +44,11 @@ async def test_an_opening_is_an_event_of_the_contact(services, api):
     [(contact, entry)] = await services.logged()
     assert (contact, entry.name, entry.source) == ("a01", "Email Opened", "relance")
     assert entry.properties == {"message": "welcome", "delivery": "d1", "channel": "email", "purpose": "newsletter"}
+
+
+async def test_no_source_speaks_in_our_name(services):
+    with pytest.raises(Invalid):
+        await services.sources.add("relance")
 
 
 async def test_opening_twice_counts_once(services, api, store):
