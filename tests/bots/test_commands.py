@@ -193,7 +193,7 @@ CASES = (
     Case("deliveries nobody", "envois personne", ("no such contact",), ("Ce contact n'existe pas",)),
     Case("deliveries retry 0-abc", "envois relancer 0-abc", ("no such delivery",), ("Cet envoi n'existe pas",)),
     Case("deliveries drop 0-abc", "envois abandonner 0-abc", ("no such delivery",), ("Cet envoi n'existe pas",)),
-    Case("status", "état", ("Relance runs", "8 of 8"), ("Relance fonctionne", "8 partitions sur 8")),
+    Case("status", "état", ("Relance runs", "8 of 8", "Stale messages"), ("Relance fonctionne", "Messages périmés")),
     Case("claim", "prendre", ("ALERT",), ("ALERTE",)),
     Case("claims {alert}", "prendr {alert}", ("Did you mean", "claim {alert}"), ("Vouliez-vous dire", "prendre")),
     Case("xyzzy", "xyzzy", ("I do not know this command",), ("Je ne connais pas cette commande",)),

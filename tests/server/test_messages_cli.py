@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server.cli import relance
+from server.doctor import examine
+from server.settings import Settings
 from server.store.message_outbox import MessageOutbox
 from server.store.store import Store
 from tests.conftest import SECRET
@@ -95,3 +97,17 @@ async def test_a_message_is_seen_and_sent_to_a_colleague(shell: Shell, store: St
     assert [one.delivery.id for one in taken if one.delivery] == [sent["delivery"]]
     refused = await shell.result("user", "add", "Bob", "--role", "rep", "--email", "nowhere")
     assert refused.exit_code != 0
+
+
+async def test_doctor_tells_of_stale_messages_and_of_those_that_the_rulebook_broke(
+    shell: Shell, store: Store, redis_url: str
+) -> None:
+    await shell(
+        "message", "put", shell.file("welcome.email.fr.md", SOURCE), "--owner", "Ann", "--expires", "2020-01-01"
+    )
+    await publish(store, "attribute email: text, personal\n")
+    settings = Settings(redis_url=redis_url, secret_key=SECRET.decode())
+    found = [finding async for finding in examine(settings, {}) if finding.subject == "messages"]
+    assert [finding.verdict for finding in found] == ["note", "wrong"]
+    assert "welcome (Ann)" in found[0].text
+    assert "welcome.email.fr: line 2, column 24: unknown attribute contact.first_name" in found[1].text
