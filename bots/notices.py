@@ -1,24 +1,30 @@
-"""Telling people what became of a submission, at each of their accounts on a platform."""
+"""Telling people what became of a submission, and what is due, at each of their accounts on a platform."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
+from bots.cards import card_reply
 from bots.commands import Services
 from bots.commands.publishing import submission_reply
 from bots.drafts import changed_names
 from bots.replies import Reply
 from rules.editing import Change
-from server.errors import RelanceError
+from server.errors import NotFound, RelanceError
 from server.i18n import Translator, translator
+from server.model.actor import SYSTEM
+from server.model.card import Card
 from server.model.draft import Notice, Submission
 from server.ports import ChannelBusy, ChannelDown, ChannelError
+from server.services.alerts import OVER
 
-__all__ = ["Announcer", "notice_reply"]
+__all__ = ["Announcer", "notice_reply", "reminder_reply"]
 
 log = structlog.get_logger(__name__)
 
@@ -61,17 +67,36 @@ class Announcer:
         """Tell what waits. Raises `Unavailable`."""
         submissions = self._services.submissions
         for notice_id, notice in await submissions.notices(self._platform):
-            found = await submissions.notice(notice)
-            if found is not None:
+            make = await self._about(notice)
+            if make is not None:
                 try:
-                    t = translator(await self._language(notice.user))
-                    await self._tell(notice, notice_reply(notice, *found, t))
+                    await self._tell(notice, make(translator(await self._language(notice.user))))
                 except (ChannelBusy, ChannelDown) as error:
                     log.warning("notice to be told later", platform=self._platform, reason=error.reason)
                     continue
                 except ChannelError as error:
                     log.warning("notice not told", platform=self._platform, reason=error.reason)
             await submissions.told(self._platform, notice_id)
+
+    async def _about(self, notice: Notice) -> Callable[[Translator], Reply] | None:
+        """What a notice says, in a language; None where it is not of interest any more."""
+        if notice.kind == "reminder":
+            alerts = self._services.alerts
+            try:
+                alert = await alerts.get(SYSTEM, notice.alert)
+            except NotFound:
+                return None
+            card = None if alert.status in OVER or alert.owner != notice.person else await alerts.card(alert)
+            return None if card is None else partial(reminder_reply, card)
+        found = await self._services.submissions.notice(notice)
+        return None if found is None else partial(notice_reply, notice, *found)
+
+
+def reminder_reply(card: Card, t: Translator) -> Reply:
+    """What a person hears of an alert or task that is due, or back."""
+    title = t("Due: {text}", text=card.text) if card.kind == "task" else t("Back: {text}", text=card.text or card.who)
+    shown = card_reply(card, t)
+    return replace(shown, title=title, lines=(card.who, *shown.lines[1:]))
 
 
 def notice_reply(notice: Notice, submission: Submission, changes: list[Change], t: Translator) -> Reply:

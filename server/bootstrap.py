@@ -44,6 +44,7 @@ from server.services.previews import Previews
 from server.services.prints import Prints
 from server.services.rates import Rates
 from server.services.rejected import Rejected
+from server.services.reminders import Reminders
 from server.services.responses import Responses
 from server.services.rulebooks import Rulebooks
 from server.services.runs import Runs
@@ -131,6 +132,7 @@ class Services:
     broadcasts: Broadcasts
     runs: Runs
     finding: Finding
+    reminders: Reminders
     responses: Responses
     tasks: Tasks
     timezone: str
@@ -341,6 +343,7 @@ def build_services(
         webhooks=Webhooks(store, clock),
         runs=Runs(store, rulebooks, contacts),
         finding=Finding(store, rulebooks),
+        reminders=Reminders(store, clock, people),
         responses=Responses(store, clock, rulebooks),
         tasks=Tasks(store, clock, contacts),
         timezone=timezone,

@@ -192,6 +192,7 @@ class Batch:
                 for status in _STATUSES:
                     self._command("ZREM", keys.alerts(partition, status), alert.id)
                 self._command("ZREM", keys.tasks(partition), alert.id)
+                self._command("ZREM", keys.reminders(partition), alert.id)
 
     def set_aside(self, entry_id: str, contact: str, sealed: bytes, reason: str) -> None:
         """Keep an entry that could not be applied, for looking at and replaying."""
@@ -280,6 +281,9 @@ class Batch:
                 self._command("ZREM", name, alert.id)
             else:
                 self._command("ZADD", name, alert.due, alert.id)
+        again = alert.until if alert.status == "snoozed" else alert.due
+        if again > self._now():
+            self._command("ZADD", keys.reminders(partition), again, alert.id)
         teams = [self._book.teams[name] for name in (alert.team, *alert.also) if name in self._book.teams]
         places = dict.fromkeys(f"{target.platform}:{target.address}" for team in teams for target in team.targets)
         for place in (*places, "terminal:"):

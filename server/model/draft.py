@@ -12,7 +12,7 @@ __all__ = ["Draft", "Notice", "NoticeKind", "Pause", "Place", "Submission", "Sub
 
 What: TypeAlias = Literal["new", "statement", "rulebook", "reason", "command"]
 SubmissionStatus: TypeAlias = Literal["waiting", "approved", "rejected", "withdrawn"]
-NoticeKind: TypeAlias = Literal["submitted", "approved", "rejected"]
+NoticeKind: TypeAlias = Literal["submitted", "approved", "rejected", "reminder"]
 
 
 class Draft(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
@@ -84,7 +84,8 @@ class Pause(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """Something that a person should hear of, at one of their accounts: what became of a submission."""
+    """Something that a person should hear of, at one of their accounts: what became of a submission; that an alert or
+    task (`reminder`) is due, or back."""
 
     kind: NoticeKind
     workspace: str
@@ -92,3 +93,4 @@ class Notice(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     person: str
     submission: str
     time: Millis
+    alert: str = ""

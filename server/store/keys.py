@@ -73,6 +73,7 @@ __all__ = [
     "print_rows",
     "prompt",
     "rejected",
+    "reminders",
     "rulebook",
     "rulebook_current",
     "segment",
@@ -456,6 +457,11 @@ def alerts(partition: int, status: str) -> str:
 def tasks(partition: int) -> str:
     """Sorted set: id of a task that is not over → when it is due, 0 for no moment."""
     return _in(partition, "tasks")
+
+
+def reminders(partition: int) -> str:
+    """Sorted set: id of an alert or task → when whoever has it is to be reminded."""
+    return _in(partition, "reminders")
 
 
 def digest(partition: int, card_id: str) -> str:

@@ -19,6 +19,7 @@ from arq.worker import func
 from server.errors import Unavailable
 from server.services.deliveries import Deliveries
 from server.services.digests import Digests
+from server.services.reminders import Reminders
 from server.services.rounds import earliest
 from server.services.sending import Sending
 from server.services.tracking import Tracking
@@ -52,8 +53,10 @@ class Worker(ArqWorker):
         feeds: Feeds | None = None,
         tracking: Tracking | None = None,
         digests: Digests | None = None,
+        reminders: Reminders | None = None,
     ) -> None:
         self._digests = digests
+        self._reminders = reminders
         self._ranking = False
         self._queue = queue
         self._deliveries = deliveries
@@ -148,11 +151,13 @@ class Worker(ArqWorker):
             log.warning("feeds put off: the store is out of reach")
 
     async def _rank(self, ctx: dict[Any, Any]) -> None:
-        """Make the digests whose moment has come; not twice at once."""
+        """Remind of what is due, and make the digests whose moment has come; not twice at once."""
         if self._digests is None or self._ranking:
             return
         self._ranking = True
         try:
+            if self._reminders is not None:
+                await self._reminders.run()
             await self._queue.ring(await self._digests.run())
         except Unavailable:
             log.warning("digests put off: the store is out of reach")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bots.slack.app import SlackBot
 from bots.telegram.app import TelegramBot
 from server.model.actor import SYSTEM
@@ -141,6 +143,37 @@ async def test_a_digest_is_a_card_whose_contacts_can_be_put_on_ones_list(
     await ana.hears("On your list: Call her")
     await ana.says("/relance tasks")
     await ana.hears("due Wed 4 Mar 09:00")
+
+
+async def test_who_has_a_task_or_put_a_lead_off_is_reminded_in_private_once(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot, telegram: TelegramEmulator, telegram_bot: TelegramBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    await desk.person("Ben", telegram=43)
+    ana, ben, reminders = slack.user("U0ANA"), telegram.user(43), desk.services.reminders
+    alert = await desk.hot_lead()
+    await ana.says("/relance task 42 Send the offer by tomorrow 9:00")
+    await ana.hears("On your list")
+    await ben.says(f"/snooze {alert.id} 3h")
+    await ben.hears("Put off until")
+    assert await reminders.run() == 0
+    desk.clock.advance(hours=3, seconds=1)
+    await eventually_claimed(desk, alert.id)
+    assert await reminders.run() == 1
+    await ben.hears("Back: Léa has 35 points")
+    desk.clock.set(desk.clock.now() + 24 * 3_600_000)
+    assert await reminders.run() == 1
+    reminder = await ana.hears("Due: Send the offer")
+    await ana.clicks(reminder, "Finish")
+    await ana.clicks(await ana.hears("What came of it?"), "Just done")
+    await eventually(lambda: any("Done" in message.text for message in slack.heard["U0ANA"]), "the task to be done")
+    assert await reminders.run() == 0
+
+
+async def eventually_claimed(desk: Desk, alert_id: str) -> None:
+    """Wait until the engine has woken a lead that was put off."""
+    while (await desk.services.alerts.get(SYSTEM, alert_id)).status != "claimed":
+        await asyncio.sleep(0.01)
 
 
 async def test_a_full_hour_is_told_in_one_card_which_leads_to_the_rest(
