@@ -19,9 +19,9 @@ T = TypeVar("T")
 _LARGEST_TEXT: Final = 1024 * 1024
 
 
-async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
+async def read_json(request: Request[Any, Any, Any], kind: type[T], limits: Limits | None = None) -> T:
     """The record of this type in a request's body; raises `Refused`, `Invalid`."""
-    body = await read_body(dict(request.scope["headers"]), request.receive, JSON, Limits())
+    body = await read_body(dict(request.scope["headers"]), request.receive, JSON, limits or Limits())
     return decode_record(body, kind)
 
 

@@ -11,6 +11,7 @@ from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from server.api.bodies import described, read_json
+from server.api.guard import Limits
 from server.api.problems import ProblemLine, Refused, problem_lines
 from server.api.wiring import From, Who
 from server.errors import Conflict
@@ -22,6 +23,7 @@ from server.services.views import moment
 __all__ = ["MessageRoutes"]
 
 _EXAMPLE = {"source": "---\nsubject: Welcome\n---\nHello {{ contact.first_name }}\n", "owner": "Ann"}
+_LIMITS = Limits(512 * 1024)  # a template has at most 100,000 characters
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 Contact = Annotated[str, QueryParameter(name="contact", max_length=320, description="An id, an identity.")]
@@ -116,7 +118,7 @@ class MessageRoutes(Controller):
         locale: FromPath[str],
         if_match: Annotated[str | None, HeaderParameter(name="If-Match", max_length=20)] = None,
     ) -> Response[_Template]:
-        asked = await read_json(request, _Put)
+        asked = await read_json(request, _Put, _LIMITS)
         expires = asked.expires
         until = None if expires is msgspec.UNSET else 0 if expires is None else round(expires.timestamp() * 1000)
         try:

@@ -81,7 +81,7 @@ def made(
     usual = former.format if former else usual_format(template.channel)
     return replace(
         template,
-        format=form or cast(TemplateFormat, said) or usual,
+        format=form or (cast(TemplateFormat, said) if said else usual),
         owner=(owner or about.get("owner", "") or (former.owner if former else "") or template.owner)[:100],
         expires=expires if expires is not None else former.expires if former else 0,
     )

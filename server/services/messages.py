@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from rules import RuleErrors
 from rules.contact import Contact, Event, Millis
 from rules.errors import Problem
 from rules.message import LAYOUT, MessageFault, layout_source
 from rules.rulebook import OnBroadcast, OnEvent, Rulebook
 from rules.sends import Sent, sends
-from server.errors import Conflict, FieldError, Invalid, NotFound
+from server.errors import Conflict, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.message import MessageTemplate, TemplateFormat
 from server.model.outgoing import MessageDelivery, Rendered, delivery_id
@@ -21,6 +19,7 @@ from server.ports import Clock
 from server.services.access import require
 from server.services.contacts import Contacts
 from server.services.message_heads import ANY, check_place, made, normal_locale
+from server.services.message_views import Listed, Previewed, WrongMessage
 from server.services.rulebooks import Rulebooks
 from server.services.templates import Templates
 from server.services.wordings import Wordings
@@ -28,33 +27,6 @@ from server.store.message_outbox import MessageOutbox
 from server.store.store import Store
 
 __all__ = ["Listed", "Messages", "Previewed", "WrongMessage"]
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A template in a list: whether it is past its time, what is wrong in it under the published rulebook, and which
-    rules send it."""
-
-    template: MessageTemplate
-    stale: bool
-    problems: tuple[Problem, ...]
-    sent_by: tuple[Sent, ...]
-
-
-class Previewed(msgspec.Struct, frozen=True, kw_only=True):
-    """A template's words for a contact."""
-
-    template: MessageTemplate
-    contact: str
-    rendered: Rendered
-
-
-class WrongMessage(Invalid):
-    """A template has mistakes; `problems` tells them with their places."""
-
-    def __init__(self, problems: list[Problem], warnings: list[Problem] | None = None) -> None:
-        errors = [FieldError(f"{p.line}:{p.column}", p.message) for p in problems]
-        super().__init__("the message has mistakes; nothing was kept", errors, code="wrong_message")
-        self.problems = problems
 
 
 class Messages:

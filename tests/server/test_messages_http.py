@@ -63,6 +63,13 @@ async def test_mistakes_are_told_with_their_lines(client: httpx.AsyncClient) -> 
     assert (await client.get("/v1/messages/welcome/email/de")).status_code == 404
 
 
+async def test_a_long_template_is_taken_and_one_that_is_too_long_is_told(client: httpx.AsyncClient) -> None:
+    long = SOURCE + "Word and word.\n\n" * 6000
+    assert (await client.put(PATH, json={"source": long})).status_code == 200
+    wrong = await client.put("/v1/messages/other/email/fr", json={"source": long + long})
+    assert (wrong.status_code, "at most" in wrong.text) == (422, True)
+
+
 async def test_the_built_in_layout_is_shown_where_there_is_none_of_our_own(client: httpx.AsyncClient) -> None:
     shown = (await client.get("/v1/messages/layout/email/-")).json()
     assert (shown["revision"], "{{ content }}" in shown["source"]) == (0, True)
