@@ -14,9 +14,11 @@ import msgspec
 from server.channels.mail_address import mailbox
 from server.channels.relay import read_relay
 
-__all__ = ["SETTINGS", "Settings", "SettingsError", "load_settings", "unknown_settings"]
+__all__ = ["LOCAL_MAIL", "SETTINGS", "Settings", "SettingsError", "load_settings", "unknown_settings"]
 
 PREFIX: Final = "RELANCE_"
+
+LOCAL_MAIL: Final = "local:"  # mails are kept in the data directory, and looked at in a browser
 
 
 class SettingsError(Exception):
@@ -44,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: str = ""
     mail_reply_to: str = ""
     mail_bounces: str = ""  # none: the address of mail_from
-    mail_rate: int = 50  # mails a second of all workers; 0: any
+    mail_rate: int = 0  # mails a second of all workers; 0: any
     dkim_key: str = ""  # path
     dkim_selector: str = ""
     timezone: str = "UTC"
@@ -138,8 +140,9 @@ def _http_url(text: str) -> str:
 
 
 def _smtp_url(text: str) -> str:
-    """A URL of a mail server. It may hold a password, so the message never shows it."""
-    read_relay(text)
+    """A URL of a mail server, or `local:`. It may hold a password, so the message never shows it."""
+    if text != LOCAL_MAIL:
+        read_relay(text)
     return text
 
 
