@@ -14,6 +14,7 @@ from rules.reading import Known
 from rules.rulebook import Rulebook
 from server.errors import FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import Actor
+from server.store.coalesce import Coalescer
 from server.store.pauses import Pauses
 from server.store.rulebooks import RulebookVersion
 from server.store.stats import RuleStats
@@ -55,6 +56,7 @@ class Rulebooks:
         self._paused: frozenset[str] = frozenset()
         self._live = Rulebook()
         self._asked = -_FRESH
+        self._look = Coalescer(self._look_each)
         self._parsing = asyncio.Lock()
 
     async def live(self) -> Rulebook:
@@ -64,15 +66,20 @@ class Rulebooks:
         """
         now = asyncio.get_running_loop().time()
         if now - self._asked >= _FRESH:
-            version, self._paused = await asyncio.gather(
-                self._store.rulebooks.current_version(), self._pauses.names("trigger", "scenario")
-            )
-            self._asked = now
+            [version] = await self._look([now])
             if version != self._live.version:
                 return await self.at(version)
             if self._paused != self._live.paused:
                 self._live = replace(self._live, paused=self._paused)
         return self._live
+
+    async def _look_each(self, moments: list[float]) -> list[int]:
+        """The published version, for all who ask at the same time."""
+        version, self._paused = await asyncio.gather(
+            self._store.rulebooks.current_version(), self._pauses.names("trigger", "scenario")
+        )
+        self._asked = moments[0]
+        return [version] * len(moments)
 
     def look_again(self) -> None:
         """Ask the store at the next `live`: something was published or paused."""
