@@ -140,8 +140,10 @@ async def test_what_two_people_change_apart_is_brought_together(desk: Desk) -> N
 
 def long_book() -> str:
     """Three hundred lines, one of them wrong."""
-    lines = [f'score visit_{number}: +1 on "Page {number}" when event.price > {number}' for number in range(280)]
-    lines[146] = 'score visit_146: +1 on "Page 146" when contact.contry == "FR"'
+    more = BOOK.count("\n") - 20  # than the lines that leave room for all numbers
+    numbers = [number for number in range(280) if not 20 <= number < 20 + more]
+    lines = [f'score visit_{number}: +1 on "Page {number}" when event.price > {number}' for number in numbers]
+    lines[numbers.index(146)] = 'score visit_146: +1 on "Page 146" when contact.contry == "FR"'
     return BOOK + "\n".join(lines) + "\n"
 
 
