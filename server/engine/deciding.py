@@ -72,7 +72,7 @@ class Decider:
                 reason = skip.get(line.id) or "the contact or the entry cannot be opened"
                 batch.set_aside(line.id, line.contact, line.sealed, reason)
             elif isinstance(line.entry, Broadcast | ScenarioResumed):
-                announce(batch, line.entry, self._book)
+                self._announce(batch, line, line.entry)
             elif line.contact in together:
                 together[line.contact].append(line)
             else:
@@ -80,6 +80,13 @@ class Decider:
         batch.cursor = lines[-1].id
         for contact_id, some in together.items():
             self._contact(batch, contact_id, some)
+
+    def _announce(self, batch: Batch, line: Line, entry: Broadcast | ScenarioResumed) -> None:
+        try:
+            announce(batch, entry, self._book)
+        except Exception as error:
+            _log.error("entry set aside", entry=line.id, error=type(error).__name__, **_place(error))
+            raise Poison(line.id, type(error).__name__) from error
 
     def _contact(self, batch: Batch, contact_id: str, lines: Sequence[Line]) -> None:
         own, book = self._owned, self._book

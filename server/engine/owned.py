@@ -18,7 +18,7 @@ class Owned(msgspec.Struct, kw_only=True, eq=False):
 
     All contacts are at least as `base`, a version of the rulebook, has them: one whose own version is an older one has
     not changed since. `recomputed` is the version that they are being brought to, from `bucket` on; None where that is
-    done. `done` contacts have been so far, and `left` are those that could not be.
+    done. `done` contacts have been so far, and `left` are those that could not be. `agenda` is what it sweeps.
     """
 
     partition: int

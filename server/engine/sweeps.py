@@ -25,7 +25,7 @@ from server.engine.formers import Formers
 from server.engine.owned import Owned
 from server.ports import Clock
 from server.store.codec import SealError
-from server.store.contacts import Slice
+from server.store.contacts import Contacts, Slice
 from server.store.partition import Partitions
 from server.store.sweeps import Sweep
 
@@ -98,7 +98,7 @@ class Sweeps:
         some = await self._partitions.contacts.slice(own.partition, bucket, self._enough(busy))
         begun = time.thread_time()  # the slice is to take so long of the processor, however many share it
         batch = self._batch(own, book)
-        looking = _Looking(self, own, batch, book, group)
+        looking = _Looking(self._partitions.contacts, self._formers, self._timezone, batch, book, group)
         waiting = looking.work(some)
         if waiting:
             past = await self._partitions.load_past([(own.partition, contact.id) for contact in waiting])
@@ -148,11 +148,13 @@ def _group(own: Owned, book: Rulebook) -> Group:
 class _Looking:
     """Looks at the contacts of a slice."""
 
-    def __init__(self, sweeps: Sweeps, own: Owned, batch: Batch, book: Rulebook, group: Group) -> None:
-        self._contacts = sweeps._partitions.contacts
-        self._formers = sweeps._formers
-        self._timezone = sweeps._timezone
-        self._own = own
+    def __init__(
+        self, contacts: Contacts, formers: Formers, timezone: str, batch: Batch, book: Rulebook, group: Group
+    ) -> None:
+        self._contacts = contacts
+        self._formers = formers
+        self._timezone = timezone
+        self._own = batch.owned
         self._batch = batch
         self._book = book
         self._group = group

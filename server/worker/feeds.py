@@ -27,7 +27,7 @@ __all__ = ["EVERY", "Feeds"]
 EVERY: Final[Millis] = 15 * 60_000
 EVENT: Final = "Feed Entry"
 
-_POLLER: Final = 60_000  # milliseconds for which a poller that says nothing is waited for
+_POLLER: Final = 150_000  # milliseconds for which a poller that says nothing is waited for; longer than a feed takes
 _SEEN: Final = 2000  # entries of a feed that are remembered
 _AT_ONCE: Final = 20  # new entries of a feed that are told; a feed that renames all it has tells no more
 _LENGTHS: Final = {"title": 500, "link": 2000, "summary": 5000, "author": 200}
@@ -80,11 +80,9 @@ class Feeds:
             if answer.status == 304:
                 await self._kept.save(replace(state, checked=now, reason=""))
                 return 0
-            entries = await asyncio.to_thread(_entries, answer, now)
+            entries = await asyncio.to_thread(_read_entries, answer, now)
         except OutsideError as error:
-            log.warning("a feed could not be read", reason=error.reason)
-            await self._kept.save(replace(state, checked=now, reason=error.reason))
-            return 0
+            return await self._failed(state, now, error.reason)
         new = [(digest, event) for digest, event in entries if digest not in state.seen]
         told = new[:_AT_ONCE] if state.known else []
         for digest, event in reversed(told):  # feeds begin with the newest
@@ -102,6 +100,21 @@ class Feeds:
             )
         )
         return len(told)
+
+    async def _failed(self, state: FeedState, now: Millis, reason: str) -> int:
+        log.warning("a feed could not be read", reason=reason)
+        await self._kept.save(replace(state, checked=now, reason=reason))
+        return 0
+
+
+def _read_entries(answer: Answer, now: Millis) -> list[tuple[str, Event]]:
+    """As `_entries`; whatever makes the parser stumble is the mistake of that feed, and no other waits for it."""
+    try:
+        return _entries(answer, now)
+    except OutsideError:
+        raise
+    except Exception as error:
+        raise OutsideError(f"it cannot be taken apart ({type(error).__name__})") from None
 
 
 def _entries(answer: Answer, now: Millis) -> list[tuple[str, Event]]:
