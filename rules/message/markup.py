@@ -226,7 +226,8 @@ def filled_html(marked: str, marks: Marks) -> str:
             done = end
             continue
         value = _escaped(found, marks)
-        bare = _BARE.search(before[-60:]) if before.rfind("<") > before.rfind(">") else None
+        within = marked.rfind("<", 0, found.start()) > marked.rfind(">", 0, found.start())
+        bare = _BARE.search(before[-60:]) if within else None
         if bare is not None:
             value = f'"{_address(found[0], marks) if bare[1].lower() in _ADDRESSES else value}"'
         parts += [before, value]

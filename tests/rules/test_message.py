@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from rules.contact import Contact, Event
 from rules.errors import RuleErrors
 from rules.facts import EventFacts, facts_now
 from rules.history import History
-from rules.message import MessageFault, Words, compile_message, layout_source, render_message
+from rules.message import CompiledMessage, MessageFault, Words, compile_message, layout_source, render_message
 
 NOW = 1_772_442_000_000
 BOOK = parse_rulebook("""\
@@ -33,6 +34,11 @@ def email(body: str, subject: str = "Hello") -> str:
     return f"---\nsubject: {subject}\n---\n{body}"
 
 
+@functools.cache
+def compiled(channel: str, form: Any, source: str) -> CompiledMessage:
+    return compile_message("welcome", channel, form, source, BOOK)
+
+
 def rendered(
     source: str,
     attributes: Mapping[str, Any] | None = None,
@@ -50,7 +56,7 @@ def rendered(
     facts = facts_now(contact, BOOK, NOW, History({}, {}, NOW, events))
     facts["entry"] = None if entry is None else EventFacts(Event("Product Added", NOW, dict(entry), "shop"))
     return render_message(
-        compile_message("welcome", channel, form, source, BOOK),
+        compiled(channel, form, source),
         facts,
         events=lambda name: [one for one in reversed(events) if one.name == name],
         links=links,
