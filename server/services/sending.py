@@ -17,9 +17,9 @@ a courier that dies from there on, and a channel that does not answer, leave it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
 
 import structlog
 from msgspec.structs import replace
@@ -42,11 +42,11 @@ from server.services.clearance import (
 )
 from server.services.links import is_test
 from server.services.message_outcome import ended, outcome, told
+from server.services.message_pace import HURRY, MessagePace, Rate
 from server.services.rounds import Moments, work_off
 from server.services.rulebooks import Rulebooks
 from server.services.tracking import IGNORED_AFTER, unread_member
 from server.store.message_outbox import MessageOutbox, TakenMessage
-from server.store.pace import Limit, Pace
 from server.store.store import Store
 
 __all__ = ["CHANNEL_TIMEOUT", "HELD", "Rate", "Sending"]
@@ -58,20 +58,8 @@ HELD: Final[Millis] = 8000  # a message is one courier's alone for this long, un
 _MARGIN: Final[Millis] = 5000  # from a channel's time-out to the moment at which a courier counts as dead
 _READS: Final = 20  # of a contact whose consent changes again and again
 _IN_HAND: Final = 16  # messages of one partition
-_HURRY: Final[Millis] = 1000  # what is left of its time when a message that found no room is put back
-_SLOT: Final[Millis] = 60_000  # a reserved moment is good for this long
 _SHORTEST_LOOK: Final[Millis] = 10_000  # at a paused rule
 _LONGEST_LOOK: Final[Millis] = 300_000
-
-
-class Rate(NamedTuple):
-    """What a channel bears: so many messages at once from one process, and so many a second from all (0: any)."""
-
-    at_once: int = 32
-    per_second: float = 0
-
-
-_ANY: Final = Rate()
 
 
 class Sending:
@@ -101,11 +89,9 @@ class Sending:
         self._rulebooks = rulebooks
         self._clearance = Clearance(store, clock, messages, suppressions, links, own, timezone)
         self._channels = channels
-        self._rates = rates or {}
         self._timeout = timeout
         self._outbox = MessageOutbox(store.redis, store.seal, store.partitions)
-        self._pace = Pace(store.redis)
-        self._free: dict[str, asyncio.Semaphore] = {}
+        self._pace = MessagePace(store, clock, rates or {})
         self._stopping = False
         self._turns: dict[str, asyncio.Task[Moments]] = {}  # of contacts, so that theirs go in their order
 
@@ -167,7 +153,7 @@ class Sending:
         except Moved as moved:
             return await self._move(taken, delivery, moved.contact)
         except Unavailable:  # before anything was handed over
-            return await self._finish(taken, delivery, again=self._clock.now() + _HURRY)
+            return await self._finish(taken, delivery, again=self._clock.now() + HURRY)
         except Exception as error:
             log.exception("message failed", delivery=taken.id, channel=delivery.channel)
             after, again = outcome(delivery, "", ChannelDown(type(error).__name__), self._clock.now())
@@ -181,10 +167,12 @@ class Sending:
         channel = self._channels.get(delivery.channel)
         if channel is None:
             return await self._finish(taken, ended(delivery, "failed", "no_channel", now))
-        async with self._room(delivery.channel, taken.until):
+        async with self._pace.room(delivery.channel, taken.until):
+            if self._stopping:
+                raise Later(self._clock.now())
             for _ in range(_READS):
                 ready = await self._clearance.ready(delivery, channel, book)
-                await self._at_pace(delivery)
+                await self._pace.wait(delivery)
                 if (held := await self._begin(taken, ready)) is not None:
                     return await self._hand_over(held, channel, ready.outbound)
         raise Unavailable("the contact's consents change all the time", code="busy_contact")
@@ -250,38 +238,6 @@ class Sending:
         except Exception as error:  # a channel's own fault must not stop the others, nor repeat the message
             log.exception("channel failed", channel=outbound.delivery.channel, delivery=outbound.delivery.id)
             return "", ChannelUnsure(type(error).__name__)
-
-    # --- pace --------------------------------------------------------------------------------------------------
-
-    async def _at_pace(self, delivery: MessageDelivery) -> None:
-        """Return where the message may go now; raises `Later` with the moment that was reserved for it."""
-        rate = self._rates.get(delivery.channel, _ANY)
-        now = self._clock.now()
-        if not rate.per_second or delivery.slot <= now <= delivery.slot + _SLOT:
-            return
-        limit = Limit(name=delivery.channel, interval=max(round(1000 / rate.per_second), 1), burst=rate.at_once)
-        slot = await self._pace.reserve("messages", [limit], now)
-        if slot > now:
-            raise Later(slot, slot=slot)
-
-    @asynccontextmanager
-    async def _room(self, channel: str, until: Millis) -> AsyncIterator[None]:
-        """A place among the messages that this process hands to the channel at once; raises `Later` without one."""
-        free = self._free.get(channel)
-        if free is None:
-            free = self._free[channel] = asyncio.Semaphore(self._rates.get(channel, _ANY).at_once)
-        now = self._clock.now()
-        try:
-            async with asyncio.timeout(max(until - now - _HURRY, 0) / 1000):
-                await free.acquire()
-        except TimeoutError:
-            raise Later(now + _HURRY) from None
-        try:
-            if self._stopping:
-                raise Later(now)
-            yield
-        finally:
-            free.release()
 
     # --- the outcome -------------------------------------------------------------------------------------------
 
