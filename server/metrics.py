@@ -23,6 +23,9 @@ _FIGURES = (
     ("recomputing", "relance_partitions_recomputing", "Partitions that the published rulebook has not reached yet."),
     ("due", "relance_deliveries_due", "Cards that are due now."),
     ("undelivered", "relance_deliveries_given_up", "Cards that could not be delivered."),
+    ("messages_due", "relance_messages_due", "Messages to contacts that wait for a worker."),
+    ("messages_failed", "relance_messages_failed", "Messages that their channel did not take, of the last year."),
+    ("messages_unknown", "relance_messages_unknown", "Messages that may have arrived, of the last year."),
 )
 
 

@@ -44,6 +44,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     due: int
     undelivered: int
     recompute: Recompute | None = None
+    messages_due: int = 0
+    messages_failed: int = 0
+    messages_unknown: int = 0
 
 
 async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
@@ -59,9 +62,12 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
                 pipe.hmget(keys.meta(partition), ["recompute", "bucket", "done", "contacts", "sweeps"])
                 pipe.zcount(keys.due(partition), "-inf", now)
                 pipe.zcard(keys.undelivered(partition))
+                pipe.zcount(keys.messages_due(partition), "-inf", now)
+                pipe.zcard(keys.deliveries(partition, "failed"))
+                pipe.zcard(keys.deliveries(partition, "unknown"))
             current, engines, *rows = await pipe.execute()
     version = int(current or 0)
-    logs, transfers, leases, recomputes, due, undelivered = (rows[start::6] for start in range(6))
+    logs, transfers, leases, recomputes, due, undelivered, *messages = (rows[start::9] for start in range(9))
     behind = sum(int(reached or 0) != version or bool(bucket) for reached, bucket, *_ in recomputes)
     return Figures(
         partitions=partitions,
@@ -73,6 +79,9 @@ async def figures(redis: Redis, partitions: int, now: Millis) -> Figures:
         due=sum(due),
         undelivered=sum(undelivered),
         recompute=_progress(version, recomputes) if behind else None,
+        messages_due=sum(messages[0]),
+        messages_failed=sum(messages[1]),
+        messages_unknown=sum(messages[2]),
     )
 
 
