@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["rewritten", "with_picture"]
 
 _HREF: Final = re.compile(
-    r"""(<a\s(?:[^>"']|"[^"]*"|'[^']*')*?\bhref\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE
+    r"""(<a\s(?:[^<>"']|"[^"<>]*"|'[^'<>]*')*?(?<![\w-])href\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE
 )
 _BODY_END: Final = re.compile(r"</body\s*>", re.IGNORECASE)
 

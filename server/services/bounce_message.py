@@ -24,6 +24,13 @@ _LONGEST_TEXT: Final = 200_000
 
 def read_bounce(raw: bytes) -> list[MailReport]:
     """What a message says became of mails of ours; nothing where it is no such report: an automatic answer, say."""
+    try:
+        return _read(raw)
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError):
+        return []  # Python's own parser stumbles over mails that were made for that
+
+
+def _read(raw: bytes) -> list[MailReport]:
     message = message_from_bytes(raw, policy=compat32)
     names = _names(message)
     for part in message.walk():

@@ -19,6 +19,7 @@ from server.channels.email import EmailChannel, Envelope, email_of
 from server.channels.mail_address import mailbox, usual_address
 from server.channels.relay import read_relay
 from server.channels.smtp import Mailer
+from server.channels.tracked_html import rewritten
 from server.model.outgoing import MessageDelivery, Outbound, Rendered
 from server.ports import ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure
 from server.services.links import Links
@@ -123,6 +124,18 @@ async def test_web_links_lead_over_us_and_others_stay(email, links, server):
     assert {link.links for link in read} == {2}
     assert 'href="mailto:us@shop.example"' in html
     assert "href=#top" in html
+
+
+def test_only_what_is_the_link_of_an_anchor_is_counted():
+    html = "<a data-href='https://a.example' HREF = https://b.example>b</a><link href='https://c.example'>"
+    assert rewritten(html, lambda url, links: f"{url}/{links}") == html.replace(
+        "HREF = https://b.example", 'HREF = "https://b.example/1"'
+    )
+
+
+def test_broken_html_is_read_in_a_moment():
+    for piece in ("<a ", "<a '", "<a href='", "<a x=1 "):
+        assert rewritten(piece * 20_000, lambda url, links: url) == piece * 20_000
 
 
 async def test_the_link_to_unsubscribe_is_not_counted(email, links, server):

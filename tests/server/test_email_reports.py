@@ -15,6 +15,8 @@ from server.services.mail_webhooks import read_events, subscription_of
 from server.store import keys
 from tests.came_back import ZOE, Sent, dsn
 
+DEEP = b"Content-Type: message/rfc822\r\n\r\n" * 3000
+
 ARF = """\
 From: <abuse@mailbox.example>
 To: <fbl@shop.example>
@@ -167,7 +169,7 @@ def test_an_old_mail_system_tells_in_words():
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"\xff\xfe", b"Content-Type: multipart/report; boundary=x\r\n\r\n--x", b"a" * 5000]
+    "raw", [b"", b"\xff\xfe", b"Content-Type: multipart/report; boundary=x\r\n\r\n--x", b"a" * 5000, DEEP]
 )
 def test_what_is_no_mail_is_no_bounce(raw):
     assert read_bounce(raw) == []
