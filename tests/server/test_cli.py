@@ -165,6 +165,25 @@ def test_a_contact_is_shown_and_explained(installation: Installation, tmp_path: 
     assert len(unknown.stderr.splitlines()) == 1
 
 
+def test_scenarios_are_drawn_with_who_waits_where(installation: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "mine.rules"
+    steps = 'scenario follow_up: on "Trial Began"\n  wait 3 days\n  if contact.score >= 7\n    add 5 points\n'
+    file.write_text(RULES + steps)
+    installation.relance("publish", str(file))
+    key = installation.source("trials")
+    event = {"userId": "88", "event": "Trial Began"}
+    httpx.post(f"{installation.url}/v1/track", json=event, auth=(key, "")).raise_for_status()
+    installation.wait_quiet()
+    assert "follow_up: 1 waiting, 1 started" in installation.relance("scenarios")
+    drawn = installation.relance("scenarios", "follow_up")
+    assert "1  wait 3 days" in drawn
+    assert "     add 5 points" in drawn
+    assert json.loads(installation.relance("scenarios", "follow_up", "--json"))["steps"][0]["waiting"] == 1
+    assert "follow_up: wait 3 days since" in installation.relance("runs", "88")
+    assert json.loads(installation.relance("runs", "88", "--json"))[0]["entry"] == "Trial Began"
+    assert relance(installation.environment, "scenarios", "nothing").returncode == 1
+
+
 def test_a_preview_tells_what_publishing_would_change_and_changes_nothing(
     installation: Installation, tmp_path: Path
 ) -> None:
