@@ -38,6 +38,7 @@ class Course:
     fired: set[str] = field(default_factory=set)
     begun: tuple[tuple[str, str], ...] = ()  # (scenario, key) of each run started
     entered: frozenset[tuple[str, str]] = frozenset()  # (scenario, key) that was entered
+    newborn: frozenset[str] = frozenset()  # ids of the runs started; nothing that follows starts these again
     occurrences: tuple[tuple[str, Occurrence], ...] = ()  # by "trigger/NAME" or "scenario/NAME"
     shown: EventFacts | None = None  # the event that expressions may read
     rezoned: bool = False  # the contact's time zone is another now

@@ -50,14 +50,18 @@ def enter(course: Course, scenario: Scenario, entry: Event, *, asked: bool = Tru
     if key is None:
         return False
     if (name, key) in course.entered:
-        if name not in course.decision.loops:
-            course.decision.loops.append(name)
+        _note_loop(course, name)
         return False
     if not _free(course, scenario, key, occurrence):
         return False
     course.entered |= {(name, key)}
     _start(course, course.plan.scenarios[name], key, entry, min(entry.time, course.now) if occurrence else course.now)
     return True
+
+
+def _note_loop(course: Course, name: str) -> None:
+    if name not in course.decision.loops:
+        course.decision.loops.append(name)
 
 
 def _holds(course: Course, name: str, condition: Condition | None) -> bool:
@@ -111,6 +115,7 @@ def _start(course: Course, plan: ScenarioPlan, key: str, entry: Event, due: Mill
         since=now,
     )
     contact.runs = [*contact.runs, run]
+    course.newborn |= {run.id}
     contact.ran.pop(f"{name}\0{key}", None)
     contact.ran[f"{name}\0{key}"] = now
     while len(contact.ran) > RAN:
@@ -211,11 +216,14 @@ def _meets(course: Course, run: Run, event: Event, condition: Condition | None) 
 
 
 def _restart(course: Course, plan: ScenarioPlan, run: Run, event: Event) -> None:
-    """Begin again from the first step, with the entry and the key that the run had."""
+    """Begin again from the first step, with the entry and the key that the run had; once in a decision."""
     scenario = plan.scenario
     if not goes(course, run) or scenario.name in course.plan.book.paused:
         return
     if any(rule.event == event.name and _meets(course, run, event, rule.when) for rule in scenario.restarts):
+        if run.id in course.newborn:
+            _note_loop(course, scenario.name)
+            return
         stop_run(course, run, "restart")
         _start(course, plan, run.key, run.entry, course.now)
         settle(course)

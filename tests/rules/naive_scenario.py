@@ -106,6 +106,7 @@ class Run:
     key: Any
     entry: Happening
     started: int
+    born: int = 0  # the decision that it was started by
     alive: bool = True
     arrived: bool | None = None
     due: int | None = None  # of what it is waiting for
@@ -140,6 +141,7 @@ class World:
         self.sent: list[Sent] = []
         self.queue: list[tuple[str, str, Happening | None]] = []
         self.entered: set[tuple[str, Any]] = set()
+        self.decisions = 0
 
     # --- what may come from outside ---
 
@@ -152,6 +154,7 @@ class World:
     def decide(self, now: int, change: Callable[[], None] | None = None) -> None:
         """One decision: first what time alone has brought, then a change and what follows from it."""
         self.now = now
+        self.decisions += 1
         self.entered = set()
         self._settle()
         self._follow()
@@ -260,7 +263,8 @@ class World:
             if not (late and run.started > event.minute) and self._any(run.scenario.stops, run, event):
                 self._end(run)
         for run in present:
-            if run.alive and not late and self._any(run.scenario.restarts, run, event):
+            again = run.born < self.decisions  # nothing starts twice by its own consequences
+            if run.alive and not late and again and self._any(run.scenario.restarts, run, event):
                 self._end(run)
                 self._start(run.scenario, run.key, run.entry)
         for run, wait in waiting:
@@ -302,7 +306,7 @@ class World:
         return True
 
     def _start(self, scenario: Scenario, key: Any, entry: Happening) -> None:
-        run = Run(scenario, key, entry, self.now)
+        run = Run(scenario, key, entry, self.now, self.decisions)
         run.way = self._walk(run, scenario.steps)
         self.runs.append(run)
         self.ran[scenario.name, key] = self.now

@@ -324,3 +324,16 @@ def test_a_wait_of_minutes_is_exact() -> None:
     story = Story('scenario one: on "A"\n  wait 90 minutes\n  send email a\n')
     story.happens("A", START + MINUTE)
     assert timed(story, DAY) == [("a", 1.5 + 1 / 60)]
+
+
+def test_a_scenario_that_restarts_itself_by_what_it_does_is_stopped_there() -> None:
+    story = shop(
+        'scenario one: on "A"\n  restart on "Converted"\n  convert "X"\n  send email a\n  wait 1 day\n  convert "X"\n'
+    )
+    decision = story.happens("A")
+    assert messages(decision) == ["a"]
+    assert decision.loops == ["one"]
+    (later,) = story.waits(DAY)
+    assert messages(later) == ["a"]  # once more, and no further
+    assert later.loops == ["one"]
+    assert messages(story.happens("Converted")) == ["a"]
