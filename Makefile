@@ -1,4 +1,4 @@
-# make run · make test · make lint · make bench [ROW=3] · make soak
+# make run · make demo · make test · make lint · make bench [ROW=3] · make soak
 # Each makes .venv from the lock files first; a second call finds it made.
 
 SHELL := /bin/bash
@@ -12,10 +12,13 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --requirement
 WORKERS ?= 2
 
-.PHONY: run test lint format bench soak lock clean
+.PHONY: run demo test lint format bench soak lock clean
 
 run: .venv/run
 	@exec .venv/bin/relance run
+
+demo: .venv/run
+	@exec .venv/bin/relance demo $(DEMO)
 
 test: .venv/dev
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup -m "not soak" --ignore tests/bench $(TESTS)

@@ -17,6 +17,7 @@ from server.api.documentation import OPENAPI, describing
 from server.api.ingest import IngestRoutes
 from server.api.mail_links import MailLinkRoutes
 from server.api.mail_reports import MailReportRoutes
+from server.api.mailbox import mailbox_routes
 from server.api.measure import measuring
 from server.api.messages import MessageRoutes
 from server.api.operation import health, metrics_route, ready
@@ -29,6 +30,7 @@ from server.api.segments import ListRoutes, SegmentRoutes
 from server.api.site import SITE_ROUTES
 from server.api.visitor import visitor
 from server.api.wiring import Bot, Services, actor_of
+from server.channels.mail_files import MailFiles
 from server.metrics import Metrics
 
 __all__ = ["create_app"]
@@ -43,13 +45,14 @@ def create_app(
     metrics: Metrics | None = None,
     public_url: str = "",
     body_seconds: float = 10.0,
+    mails: MailFiles | None = None,
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """The application on these services.
 
     `bots` take the requests of `/slack` and `/telegram`; `metrics` are shown at `/metrics`; `public_url` is where
-    browsers reach the application; `body_seconds` is how long the body of an event may take; `lifespan` holds what
-    is to run while it serves.
+    browsers reach the application; `mails` are shown at `/mailbox`; `body_seconds` is how long the body of an event may
+    take; `lifespan` holds what is to run while it serves.
     """
     metrics = metrics or Metrics()
     ingest = IngestRoutes(services.ingest, services.sources, metrics, seconds=body_seconds)
@@ -75,6 +78,7 @@ def create_app(
             DeliveryRoutes,
             MessageRoutes,
             *chat_routes(bots or {}),
+            *(mailbox_routes(mails) if mails is not None else ()),
             health,
             ready,
             metrics_route(metrics),

@@ -8,19 +8,20 @@ from typing import NamedTuple
 from server.channels.dkim import Signer
 from server.channels.email import EmailChannel, Envelope, Urls
 from server.channels.mail_address import mailbox
+from server.channels.mail_files import MailFiles
 from server.channels.relay import read_relay
 from server.channels.smtp import Mailer
 from server.channels.team_mail import TeamMail
 from server.ports import Clock
-from server.settings import Settings, SettingsError
+from server.settings import LOCAL_MAIL, Settings, SettingsError
 
-__all__ = ["Mail", "open_mail"]
+__all__ = ["Mail", "mail_files", "open_mail"]
 
 
 class Mail(NamedTuple):
     """What sends mails: to contacts, to teams. `mailer` is closed at the end."""
 
-    mailer: Mailer
+    mailer: Mailer | MailFiles
     channel: EmailChannel
     teams: TeamMail
     sender: str  # its address
@@ -30,7 +31,7 @@ def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
     """E-mail; None where it is off. Connects when it is first used. Raises `SettingsError`."""
     if not settings.smtp_url:
         return None
-    relay, sender = read_relay(settings.smtp_url), mailbox(settings.mail_from)
+    sender = mailbox(settings.mail_from)
     signer = None
     if settings.dkim_key:
         try:
@@ -42,12 +43,21 @@ def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
         reply_to=mailbox(settings.mail_reply_to) if settings.mail_reply_to else None,
         bounces=settings.mail_bounces,
         signer=signer,
-        named_in="X-PM-Metadata-relance" if relay.host.endswith("postmarkapp.com") else "X-Relance-Delivery",
+        named_in="X-PM-Metadata-relance" if "postmarkapp.com" in settings.smtp_url else "X-Relance-Delivery",
     )
-    mailer = Mailer(relay)
+    mailer: Mailer | MailFiles
+    if settings.smtp_url == LOCAL_MAIL:
+        mailer = mail_files(settings, clock)
+    else:
+        mailer = Mailer(read_relay(settings.smtp_url))
     return Mail(
         mailer,
         EmailChannel(mailer, urls, clock, envelope),
         TeamMail(mailer, clock, envelope),
         sender.address,
     )
+
+
+def mail_files(settings: Settings, clock: Clock) -> MailFiles:
+    """Where mails are kept that go to no mail server."""
+    return MailFiles(settings.data_dir / "mailbox", clock)

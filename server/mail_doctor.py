@@ -18,7 +18,7 @@ from server.channels.relay import read_relay
 from server.channels.smtp import Mailer
 from server.finding import Finding
 from server.ports import ChannelError
-from server.settings import Settings
+from server.settings import LOCAL_MAIL, Settings
 
 __all__ = ["Ask", "examine_mail", "texts_of"]
 
@@ -43,6 +43,9 @@ async def examine_mail(settings: Settings, ask: Ask = texts_of) -> AsyncIterator
     """Look at everything that mails need; `ask` looks up TXT records."""
     if not settings.smtp_url:
         yield Finding("e-mail", "note", "off: RELANCE_SMTP_URL and RELANCE_MAIL_FROM turn it on")
+        return
+    if settings.smtp_url == LOCAL_MAIL:
+        yield Finding("e-mail", "note", f"mails go nowhere: they are kept, and shown at {settings.url}/mailbox")
         return
     yield await _server(settings)
     if not settings.public_url.startswith("https://"):

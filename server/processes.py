@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from server.bootstrap import Relance, open_relance
-from server.settings import Settings
+from server.settings import LOCAL_MAIL, Settings
 
 __all__ = ["bots", "engine", "server", "worker"]
 
@@ -25,10 +25,16 @@ async def server(settings: Settings, stop: asyncio.Event) -> None:
 
     from server.api.protocol import Protocol
     from server.app import create_app
+    from server.mail import mail_files
 
     async with open_relance(settings, chat=True, patience=_PATIENCE, stop=stop) as relance:
+        mails = mail_files(settings, relance.clock) if settings.smtp_url == LOCAL_MAIL else None
         app = create_app(
-            relance.services, bots=relance.bots, public_url=settings.public_url, lifespan=[lambda _: _chatting(relance)]
+            relance.services,
+            bots=relance.bots,
+            public_url=settings.public_url,
+            mails=mails,
+            lifespan=[lambda _: _chatting(relance)],
         )
         config = uvicorn.Config(
             app,
@@ -83,8 +89,9 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         outside = Outside(private=settings.allow_private_urls)
         feeds = Feeds(relance.store, relance.clock, services.rulebooks, services.broadcasts, outside)
         await Worker(
-            relance.queue, services.deliveries, services.sending, feeds, services.tracking, services.digests
-        ).serve(stop)
+            relance.queue, services.deliveries, services.sending, feeds, services.tracking, services.digests,
+            services.reminders,
+        ).serve(stop)  # fmt: skip
 
 
 @asynccontextmanager

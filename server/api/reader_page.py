@@ -43,7 +43,7 @@ class ReaderPage(msgspec.Struct, frozen=True, kw_only=True):
             "x-robots-tag": "noindex, nofollow",
             "content-language": self.language,
         }
-        return Response(html.encode(), status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+        return Response(html.encode(), status_code=status, media_type="text/html", headers=headers)
 
 
 @cache

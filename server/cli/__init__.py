@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "key": ("key", "API keys of programs."),
     "user": ("user", "People, their roles and their chat accounts."),
     "approval": ("approval", "Whether a second person approves rules."),
+    "demo": ("demo", "Play a day at a shop against this installation."),
     "doctor": ("doctor", "Check this installation and say what to do."),
 }
 

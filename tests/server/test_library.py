@@ -21,7 +21,7 @@ from server.store.store import Store
 from tests.engines import publish
 
 NAMES = [
-    "abandoned_cart", "b2b", "birthday", "feed_letter", "first_order", "gift", "interests", "lead_handover",
+    "abandoned_cart", "b2b", "birthday", "demo", "feed_letter", "first_order", "gift", "interests", "lead_handover",
     "price_drop", "promotion", "publisher", "sample", "shop", "trade_show", "welcome", "win_back",
 ]  # fmt: skip
 
