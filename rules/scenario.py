@@ -24,8 +24,8 @@ from rules.walk import condition_of, takes_occurrences
 
 __all__ = ["RAN", "RUNS", "enter", "look_after", "meet", "note_dues"]
 
-RUNS = 1000  # of one contact at a time
-RAN = 5000  # past runs that a contact remembers, by scenario and key
+RUNS = 300  # of one contact at a time
+RAN = 1000  # past runs that a contact remembers, by scenario and key
 _MINUTE = 60_000
 _HOUR = 3_600_000
 

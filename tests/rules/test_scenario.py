@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.scenario import RAN, RUNS
 from tests.rules.scenes import ends, messages, shop, timed
 from tests.rules.story import DAY, HOUR, MINUTE, START, Story, event
 
@@ -337,3 +338,17 @@ def test_a_scenario_that_restarts_itself_by_what_it_does_is_stopped_there() -> N
     assert messages(later) == ["a"]  # once more, and no further
     assert later.loops == ["one"]
     assert messages(story.happens("Converted")) == ["a"]
+
+
+def test_a_contact_has_a_bounded_number_of_runs_and_remembers_a_bounded_number() -> None:
+    story = shop('scenario many: on "A"\n  key event.n\n  stop on "B"\n  wait 9 days\n  send email a\n')
+    for number in range(RUNS):
+        assert story.happens("A", n=number).runs != []
+    refused = story.happens("A", n=RUNS)
+    assert (refused.runs, [(one.rule, one.symbol) for one in refused.mishaps]) == ([], [("many", "runs")])
+    story.happens("B")
+    story.contact.ran = {f"many\0n{number}": START for number in range(RAN)}
+    assert story.happens("A", n=RAN).runs != []
+    assert len(story.contact.ran) == RAN
+    assert story.happens("A", n=1).runs == []
+    assert story.happens("A", n=0).runs != []  # the oldest is forgotten
