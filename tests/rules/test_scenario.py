@@ -329,7 +329,7 @@ def test_a_wait_of_minutes_is_exact() -> None:
 
 def test_a_scenario_that_restarts_itself_by_what_it_does_is_stopped_there() -> None:
     story = shop(
-        'scenario one: on "A"\n  restart on "Converted"\n  convert "X"\n  send email a\n  wait 1 day\n  convert "X"\n'
+        'scenario one: on "A"\n  restart on "Converted"\n  convert "X"\n  send email a\n  wait 1 day\n  convert "X"\n  wait 1 day\n'
     )
     decision = story.happens("A")
     assert messages(decision) == ["a"]
