@@ -328,9 +328,15 @@ def test_a_wait_of_minutes_is_exact() -> None:
 
 
 def test_a_scenario_that_restarts_itself_by_what_it_does_is_stopped_there() -> None:
-    story = shop(
-        'scenario one: on "A"\n  restart on "Converted"\n  convert "X"\n  send email a\n  wait 1 day\n  convert "X"\n  wait 1 day\n'
-    )
+    story = shop("""
+scenario one: on "A"
+  restart on "Converted"
+  convert "X"
+  send email a
+  wait 1 day
+  convert "X"
+  wait 1 day
+""")
     decision = story.happens("A")
     assert messages(decision) == ["a"]
     assert decision.loops == ["one"]
