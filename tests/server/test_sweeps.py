@@ -255,6 +255,28 @@ async def test_a_contact_that_moves_to_a_zone_where_it_is_earlier_takes_a_date_o
     assert sum((Counter(found) for found in zones), Counter()) == {"America/New_York": 2}
 
 
+async def test_a_version_that_is_published_during_a_sweep_and_live_events_do_not_disturb_it(store: Store) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store, lease=60_000)
+    ids = await people(store, 1500, wishlist=["p1"])
+    await drain(store, engine)
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await engine.turn()
+    assert any(own.agenda.sweeps for own in engine.owned)
+    await publish(store, RULES + 'segment seen: count("Visit") > 0\nscore visited: +10 on "Visit"\n')
+    await asyncio.sleep(0.3)
+    for at in range(0, 1500, 5):
+        await store.log.append([(ids[at], event(store, "Visit", f"v{at}"))])
+        if at % 50 == 0:
+            await engine.turn()
+    await store.log.append_everywhere(price_drop(store, "p1", "b2"))
+    await sweep(store, engine)
+    assert Counter(one.contact for one in await deliveries(store)) == dict.fromkeys(ids, 2)
+    scores = Counter([(await load(store, contact)).score for contact in ids])
+    assert scores == {2: 1200, 12: 300}
+    assert await store.segments.count("seen") == 300
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before a command", "before its answer"])
 async def test_whoever_dies_during_a_sweep_each_contact_takes_it_once(
     store: Store, redis: Redis, redis_url: str, clock: FakeClock, answered: bool
