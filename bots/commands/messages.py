@@ -1,4 +1,4 @@
-"""Commands about the words of messages: messages, message."""
+"""Commands about the words of messages: messages, message, message test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server.errors import NotFound
 from server.i18n import Translator, mark
 from server.services.messages import Listed
 
-__all__ = ["MessageCard", "Messages"]
+__all__ = ["MessageCard", "MessageTest", "Messages"]
 
 
 class Messages(Command, frozen=True, kw_only=True, tag="messages"):
@@ -115,6 +115,30 @@ class MessageCard(Command, frozen=True, kw_only=True, tag="message"):
             code=(words.text or words.body).strip(),
             footer=t("Personal attributes are masked."),
         )
+
+
+class MessageTest(Command, frozen=True, kw_only=True, tag="message_test"):
+    en = ("message test",)
+    fr = ("message essayer", "message tester")
+    role = "marketer"
+    usage = mark("NAME REF")
+    summary = mark("sends you an e-mail as a contact would get it")
+    details = (mark("It goes to your own address; `relance user add --email` takes it."),)
+
+    name: str
+    ref: str
+
+    @classmethod
+    def read(cls, rest: list[str]) -> Self:
+        if len(rest) != 2:
+            raise Misused(cls)
+        return cls(name=rest[0], ref=rest[1])
+
+    async def answer(self, asking: Asking) -> Reply:
+        t, services = asking.t, asking.services
+        person = await services.people.find(asking.actor.id)
+        sent = await services.messages.test(asking.actor, self.name, "email", None, self.ref, to=person)
+        return Reply(title=t("It is on its way to your address"), footer=sent, tone="good")
 
 
 def _state(one: Listed, t: Translator) -> str:

@@ -15,7 +15,7 @@ from bots.commands.contacts import ContactCard, Why
 from bots.commands.deliveries import Deliveries, DropDelivery, RetryDelivery
 from bots.commands.drafts import Delete, Diff, Discard, EditRule, New, PreviewDraft, Try, Update
 from bots.commands.help import Help
-from bots.commands.messages import MessageCard, Messages
+from bots.commands.messages import MessageCard, Messages, MessageTest
 from bots.commands.mute import Mute
 from bots.commands.pausing import Pause, Resume
 from bots.commands.publishing import Approve, History, Reject, Rollback, Submit
@@ -67,6 +67,7 @@ Command: TypeAlias = (
     | SegmentCard
     | Messages
     | MessageCard
+    | MessageTest
     | Scenarios
     | ScenarioCard
     | Runs

@@ -36,6 +36,8 @@ TEXTS: Final[dict[str, str]] = {
     "long_mute": mark("A rule is muted for at most a month."),
     "no_line": mark("No rule of your draft begins at or above line {line}."),
     "no_message": mark("There is no message called {name}. `messages` lists them."),
+    "no_own_address": mark("I have no e-mail address of yours. An admin gives it with `relance user add --email`."),
+    "no_person": mark("There is nobody of this name."),
     "no_reason": mark("Say why, so that the author can mend it."),
     "no_rule_here": mark("There is no rule called {name} in your draft."),
     "no_rule_to_test": mark("There is no score, segment or trigger of this name."),

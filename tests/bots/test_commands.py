@@ -153,6 +153,7 @@ CASES = (
         ("Hello Léa, 4•••", "masked"),
         ("Hello Léa, 4•••", "masqués"),  # in the contact's language
     ),
+    Case("message test welcome 42", "message essayer welcome 42", ("nobody of this name",), ("Personne ne porte",)),
     Case("message nothing", "message rien", ("no message called nothing",), ("Aucun message ne s'appelle rien",)),
     Case("teams", "équipes", ("sales", "Median", "100%"), ("sales", "Médiane", "100")),
     Case(
