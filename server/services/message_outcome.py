@@ -1,6 +1,6 @@
 """What becomes of a message after a channel was asked to send it: what to write down, when to try again, what to tell.
 
-A message that may have been sent is never tried again by itself.
+A message that may have been sent is never tried again by itself, unless its receiver knows one that comes twice.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from server.model.outgoing import MessageDelivery, MessageState
 from server.ports import ChannelBusy, ChannelError, ChannelRefused, ChannelUnsure
 from server.services.links import is_test
 
-__all__ = ["GIVE_UP", "TRIES", "ended", "outcome", "told"]
+__all__ = ["GIVE_UP", "REPEATED", "TRIES", "ended", "outcome", "told"]
 
 GIVE_UP: Final[Millis] = 24 * 3600 * 1000  # after so long in vain
 TRIES: Final = 30
+REPEATED: Final = frozenset(("webhook",))  # whose receivers know by its id a message that comes twice
 
 _SECOND: Final[Millis] = 1000
 _FIRST_PAUSE: Final[Millis] = 5 * _SECOND
@@ -39,7 +40,7 @@ def outcome(
     """What is known of a message now, and when to try again (None: not by itself)."""
     if error is None:
         return replace(ended(before, "sent", "", now), reference=reference, entry=None, event=None), None
-    if isinstance(error, ChannelUnsure):
+    if isinstance(error, ChannelUnsure) and before.channel not in REPEATED:
         return ended(before, "unknown", error.reason, now), None
     since = before.since or now
     busy = isinstance(error, ChannelBusy)

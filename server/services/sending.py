@@ -41,7 +41,7 @@ from server.services.clearance import (
     paused,
 )
 from server.services.links import is_test
-from server.services.message_outcome import ended, outcome, told
+from server.services.message_outcome import REPEATED, ended, outcome, told
 from server.services.message_pace import HURRY, MessagePace, Rate
 from server.services.rounds import Moments, work_off
 from server.services.rulebooks import Rulebooks
@@ -141,6 +141,8 @@ class Sending:
         if delivery is None:
             log.error("message cannot be opened", delivery=taken.id)
             return {}
+        if delivery.state == "sending" and delivery.channel in REPEATED:
+            delivery = replace(delivery, state="waiting")
         if delivery.state == "sending":
             return await self._finish(taken, ended(delivery, "unknown", "died", self._clock.now()))
         try:

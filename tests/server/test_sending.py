@@ -442,6 +442,29 @@ async def test_a_courier_that_dies_while_it_sends_leaves_its_message_unknown(off
     assert office.email.calls == 1
 
 
+async def test_a_webhook_of_which_nobody_knows_whether_it_arrived_is_repeated_under_its_id(office, clock):
+    await office.contact()
+    hook = ScriptedMessageChannel("webhook")
+    courier = office.hire(hook, timeout=50)
+    hook.plays("hangs", "lost")
+    delivery = await office.post(channel="webhook", message="personal")
+    await office.send(courier)
+    for _ in range(2):
+        clock.set(max(clock.now(), *(await courier.next_due(within=DAY)).values()))
+        await office.send(courier)
+    assert [sent.delivery.id for sent in hook.sent] == [delivery.id] * 3
+    hook.plays("hangs")
+    delivery = await office.post(channel="webhook", message="personal")
+    dying = asyncio.create_task(office.send(office.hire(hook)))
+    while hook.calls < 4:
+        await asyncio.sleep(0.001)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    clock.advance(minutes=1)
+    await office.send(courier)
+    assert await office.state(delivery) == ("sent", "")
+
+
 async def test_a_courier_that_dies_before_it_sends_leaves_its_message_to_the_next(office, clock):
     await office.contact()
     delivery = await office.post()
