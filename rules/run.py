@@ -64,9 +64,9 @@ def chosen_share(split: Split, scenario: str, contact: str, place: Place) -> int
 
 
 def run_id(course: Course, scenario: str, key: str) -> str:
-    """The id of one more run; the same entry gives the same."""
+    """The id of one more run; the same entry gives the same, and no two contacts the same, for they may be joined."""
     course.begun = (*course.begun, (scenario, key))
-    text = f"{course.entry_id}\0{scenario}\0{key}\0{course.begun.count((scenario, key))}"
+    text = f"{course.contact.id}\0{course.entry_id}\0{scenario}\0{key}\0{course.begun.count((scenario, key))}"
     return blake2b(text.encode(), digest_size=8, person=b"run").hexdigest()
 
 
