@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-__all__ = ["MailServer", "ReceivedMail", "mail_server"]
+__all__ = ["MailServer", "ReceivedMail", "certificate", "mail_server"]
 
 
 class ReceivedMail(NamedTuple):
@@ -90,18 +97,43 @@ class MailServer:
         return answer if answer[:1].isdigit() else "250 OK"
 
 
+def certificate(directory: Path) -> ssl.SSLContext:
+    """What a server on this machine proves itself with; nobody else vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, SHA256())
+    )  # fmt: skip
+    path = directory / "mail.pem"
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(plain + made.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    """A mail server on a free port of this machine."""
+async def mail_server(
+    *, starttls: ssl.SSLContext | None = None, tls: ssl.SSLContext | None = None, password: str = ""
+) -> AsyncIterator[MailServer]:
+    """A mail server on a free port of this machine; with a password it lets in the user `news` alone."""
     mails = MailServer()
+
+    def lets_in(server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(handled=False, success=(data.login, data.password) == (b"news", password.encode()))
 
     def session() -> SMTP:
         mails.connections += 1
-        one = SMTP(mails, hostname="mail.test", enable_SMTPUTF8=True)
+        one = SMTP(
+            mails, hostname="mail.test", enable_SMTPUTF8=True, tls_context=starttls, auth_required=bool(password),
+            authenticator=lets_in if password else None,
+        )  # fmt: skip
         mails.sessions.append(one)
         return one
 
-    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0, ssl=tls)
     mails.port = server.sockets[0].getsockname()[1]
     try:
         yield mails

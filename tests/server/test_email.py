@@ -26,7 +26,7 @@ from server.services.links import Links
 from server.store.codec import Sealer
 from tests.clock import FakeClock
 from tests.installation import free_port
-from tests.mail_server import MailServer, mail_server
+from tests.mail_server import MailServer, certificate, mail_server
 
 PUBLIC = "https://relance.example"
 HTML = (
@@ -316,6 +316,46 @@ async def test_many_mails_at_once_share_few_connections(server, links, clock):
     assert len(server.mails) == 20
     assert server.connections <= 3
     await mailer.close()
+
+
+# --- the way to the mail server -------------------------------------------------------------------------------------
+
+
+async def sent(url: str, links: Links, clock: FakeClock) -> ChannelError | None:
+    """Send a mail through a relay; the error, if there was one."""
+    mailer = Mailer(read_relay(url))
+    try:
+        await EmailChannel(mailer, links, clock, Envelope(mailbox("news@shop.example"))).send(outbound(links))
+    except ChannelError as error:
+        return error
+    finally:
+        await mailer.close()
+    return None
+
+
+async def test_a_password_goes_over_an_encrypted_connection_alone(links, clock, tmp_path):
+    async with mail_server(starttls=certificate(tmp_path), password="s3cret") as server:
+        there = f"127.0.0.1:{server.port}"
+        assert await sent(f"smtp://news:s3cret@{there}", links, clock) is None
+        assert len(server.mails) == 1
+        refused = await sent(f"smtp://news:wrong@{there}", links, clock)
+        assert type(refused) is ChannelDown
+        assert "user or password" in refused.reason
+        for options in ("starttls=required&verify=on", "starttls=off"):
+            assert type(await sent(f"smtp://news:s3cret@{there}?{options}", links, clock)) is ChannelDown
+        assert len(server.mails) == 1
+
+
+async def test_a_server_may_speak_tls_from_the_start(links, clock, tmp_path):
+    async with mail_server(tls=certificate(tmp_path)) as server:
+        assert await sent(f"smtps://127.0.0.1:{server.port}", links, clock) is None
+        assert type(await sent(f"smtps://127.0.0.1:{server.port}?verify=on", links, clock)) is ChannelDown
+        assert len(server.mails) == 1
+
+
+async def test_where_encryption_is_required_and_not_offered_nothing_is_sent(server, links, clock):
+    assert type(await sent(f"{server.url}?starttls=required", links, clock)) is ChannelDown
+    assert server.mails == []
 
 
 @pytest.mark.parametrize(
