@@ -66,9 +66,12 @@ class Timers:
                 elif contact_id not in own.contacts:
                     batch.look_again(contact_id, None)
         await self._commits.write(batches)
+        for own, _ in taken:
+            own.next_timer = None  # what is written from here on says when it is due, and may come after the answer
         following = await self._partitions.next_timers([own.partition for own, _ in taken])
         for (own, _), at in zip(taken, following, strict=True):
-            own.next_timer = at
+            if at is not None and (own.next_timer is None or at < own.next_timer):
+                own.next_timer = at
 
     async def _decide(self, own: Owned, ids: Sequence[str], book: Rulebook) -> Batch:
         contacts = [own.contacts[contact] for contact in ids if contact in own.contacts]
