@@ -96,6 +96,9 @@ def _fields(card: Card, t: Translator) -> Iterator[Field]:
     if card.status == "snoozed" and card.until:
         status = t("{status} until {moment}", status=status, moment=t.local(card.until, card.timezone))
     yield Field(t("Status"), status)
+    if card.claim_by:
+        moment = t.local(card.claim_by, card.timezone)
+        yield Field(t("To be claimed"), t("by {moment}, else {team} is told", moment=moment, team=card.otherwise))
     if card.outcome:
         yield Field(t("Outcome"), outcome_text(card.outcome, t))
     if card.due:

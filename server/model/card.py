@@ -31,8 +31,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """What a card says. `who` is a display name made of attributes `shown in alerts`, else a masked identity.
 
     `gained`: points of the last 24 hours. `there`: the contact's own time and zone when this was written, "" where
-    that is not known; other moments are shown in `timezone`. `also` are teams that were told later. A `digest` shows
-    `rows`, the first of `count`; `held` says that `count` cards were held back in the hours of its text.
+    that is not known; other moments are shown in `timezone`. `also` are teams that were told later; `otherwise` is told
+    unless somebody has it by `claim_by`. A `digest` shows `rows`, the first of `count`; `held` says that `count` cards
+    were held back in the hours of its text.
     """
 
     alert: str
@@ -60,3 +61,5 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     due: Millis = 0
     until: Millis = 0
     rows: tuple[CardRow, ...] = ()
+    claim_by: Millis = 0
+    otherwise: str = ""

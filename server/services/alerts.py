@@ -184,6 +184,8 @@ class Alerts:
             also=tuple(alert.also),
             due=alert.due,
             until=alert.until,
+            claim_by=alert.escalates if alert.status == "open" else 0,
+            otherwise=alert.otherwise,
         )
 
     async def _load(self, alert_id: str) -> Alert:

@@ -96,6 +96,38 @@ async def test_a_lead_is_put_off_and_dismissed_by_buttons_in_telegram(
     await card.expect("Un concurrent")
 
 
+async def test_a_lead_that_nobody_takes_in_time_is_shown_to_another_team_which_sees_since_when_it_waits(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    bosses = slack.add_channel("#bosses")
+    alert = 'alert sales "{{ contact.first_name }} has {{ contact.score }} points"'
+    within = f"{alert}, claim within 30 minutes else alert managers"
+    book = BOOK.replace(alert, within) + 'team managers: slack "#bosses"\n'
+    await publish(desk.store, book + 'attribute company: text, "Company"\n')
+    while (figures := (await desk.services.status.snapshot()).figures) is None or figures.recomputing:
+        await asyncio.sleep(0.01)
+    await desk.person("Ana", slack="U0ANA")
+    await desk.visits("42", "Product Added", first_name="Léa", company="Chaussures & co", country="FR")
+    [lead] = (await desk.services.alerts.listing(SYSTEM)).alerts
+    await desk.deliver()
+    card = await slack.channel("#hot-leads").expect_card("Léa has 35 points")
+    for words in ("by Mon 2 Mar 09:30, else managers is told", "Chaussures &amp; co", "+30 in 24 hours"):
+        assert words in card.text
+    assert bosses.cards() == []
+    desk.clock.advance(minutes=30)
+    while not (await desk.services.alerts.get(SYSTEM, lead.id)).also:  # the engine does it
+        await asyncio.sleep(0.01)
+    await desk.deliver()
+    theirs = await bosses.expect_card("Léa has 35 points")
+    await theirs.expect("managers too: open since Mon 2 Mar 09:00")
+    await card.expect("managers too: open since Mon 2 Mar 09:00")
+    await slack.user("U0ANA").clicks(theirs, "Claim")
+    await slack.user("U0ANA").hears("You have it")
+    await desk.deliver()
+    await card.expect("claimed by Ana")
+    await theirs.expect("claimed by Ana")
+
+
 async def test_a_rule_is_muted_in_the_channel_where_its_cards_are(
     desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
 ) -> None:
