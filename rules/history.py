@@ -206,13 +206,15 @@ def add_all(index: dict[str, TimedIndex], specs: Mapping[str, Sequence[Spec]], e
             add_to_index(index, concerned, event)
 
 
-class History:
+class History(dict[tuple[str, int | None], int]):
     """The object behind the functions of the rule language, as of a moment.
 
     It reads the indexes; a use that the rulebook does not have (in a test of a draft, say) is counted from `events`.
+    Its items are counts by event and window, worked out when first asked for: many rules ask the same, and a mapping
+    answers them in half the time of a call.
     """
 
-    __slots__ = ("_counts", "_events", "_index", "_kept", "now")
+    __slots__ = ("_events", "_index", "_kept", "now")
 
     def __init__(
         self,
@@ -222,11 +224,16 @@ class History:
         events: Sequence[Event] = (),
     ) -> None:
         """`kept` maps the keys that the rulebook keeps an index for to their longest windows."""
+        super().__init__()
         self._index = index
         self._kept = kept
         self._events = events
-        self._counts: dict[tuple[str, int | None], int] = {}  # many rules ask the same
         self.now = now
+
+    def __missing__(self, asked: tuple[str, int | None]) -> int:
+        event, window = asked
+        number = self[asked] = self._count(event, event, None, window)
+        return number
 
     def _find(self, key: str, event: str, property: str | None, window: int | None) -> TimedIndex:  # noqa: A002
         longest = self._kept.get(key)
@@ -255,10 +262,7 @@ class History:
         """How many events, ever or with time in (now - window, now]."""
         if has_value and property is not None:
             return self._count(index_key(event, property, value), event, property, window_ms)
-        known = self._counts.get((event, window_ms))
-        if known is None:
-            known = self._counts[event, window_ms] = self._count(event, event, None, window_ms)
-        return known
+        return self[event, window_ms]
 
     def _count(self, key: str, event: str, property: str | None, window: int | None) -> int:  # noqa: A002
         index = self._find(key, event, property, window)

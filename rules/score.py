@@ -149,6 +149,7 @@ def add_hits(course: Course, concerned: EventPlan, event: Event, shown: EventFac
         history = History(contact.index, course.plan.kept, time, contact.tail)
         then = facts_at(contact, course.plan.book, event, shown, history)
     hits, matched, gain = contact.hits, course.decision.matched, 0
+    began: dict[str, Millis] = {}  # the calendar periods that the event is in
     for hit in concerned.hits:
         run = hit.run
         if run is not None:
@@ -166,7 +167,7 @@ def add_hits(course: Course, concerned: EventPlan, event: Event, shown: EventFac
         if hit.simple:
             gain += hit.tenths
         elif not hit.ages:
-            gain += hit.tenths * _gain(course, hit, times or [], time)
+            gain += hit.tenths * _gain(course, hit, times or [], time, began)
         if times is None:
             hits[name] = [time]
         elif time >= times[-1]:
@@ -178,8 +179,8 @@ def add_hits(course: Course, concerned: EventPlan, event: Event, shown: EventFac
         course.dirty.append(course.plan.score)
 
 
-def _gain(course: Course, hit: Hit, times: list[Millis], time: Millis) -> int:
-    """How many more hits count with one more at `time`."""
+def _gain(course: Course, hit: Hit, times: list[Millis], time: Millis, began: dict[str, Millis]) -> int:
+    """How many more hits count with one more at `time`. `began` keeps when its calendar periods began."""
     contact, at_most = course.contact, hit.at_most
     if hit.purpose is None and at_most is not None and (not times or time >= times[-1]):
         number, per = at_most.number, at_most.per
@@ -188,7 +189,9 @@ def _gain(course: Course, hit: Hit, times: list[Millis], time: Millis) -> int:
         if per == "ever" or not number:
             return 0
         if not isinstance(per, Duration):
-            return int(times[-number] < calendar_period(time, per, course.where))
+            if per not in began:
+                began[per] = calendar_period(time, per, course.where)
+            return int(times[-number] < began[per])
     place = bisect_right(times, time)
     return len(countable(contact, hit, [*times[:place], time, *times[place:]], course.where)) - len(
         countable(contact, hit, times, course.where)

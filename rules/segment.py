@@ -19,16 +19,14 @@ def settle(course: Course) -> None:
     dirty, nodes = course.dirty, course.plan.nodes
     dirty.sort()
     contact, facts, windows = course.contact, course.known_facts, course.windows
-    segments, read = contact.segments, None
-    place, last = 0, -1
-    while place < len(dirty):
-        position = dirty[place]
-        place += 1
+    segments, read, last = contact.segments, None, -1
+    for place, position in enumerate(dirty, start=1):  # it grows behind the place
         if position == last:
             continue
         last = position
         node = nodes[position]
-        if node.kind == "score":
+        kind, name = node.kind, node.name
+        if kind == "score":
             if not rescore(course):
                 continue
         else:
@@ -37,18 +35,18 @@ def settle(course: Course) -> None:
             try:
                 true = (node.purpose is None or consented(contact, node.purpose)) and node.run(facts)
             except EVALUATION_FAULTS as problem:
-                course.mishap(node.name, problem, "segment" if node.kind == "segment" else "score")
+                course.mishap(name, problem, "segment" if kind == "segment" else "score")
                 true = False
             if node.by_clock:
                 _ask_clock(course, node)
             elif node.windows is not read:
                 read = node.windows
                 windows |= read
-            if node.kind == "segment":
-                if (node.name in segments) is bool(true):
+            if kind == "segment":
+                if (name in segments) is (True if true else False):  # noqa: SIM210 - a call takes three times as long
                     continue
-                _move(course, node.name, bool(true))
-            elif (node.name in contact.holds) is bool(true):
+                _move(course, name, bool(true))
+            elif (name in contact.holds) is bool(true):
                 continue
             else:
                 _hold(course, node, bool(true))

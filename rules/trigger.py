@@ -18,22 +18,21 @@ __all__ = ["allowed", "fire_if_due"]
 
 def fire_if_due(course: Course, trigger: Trigger, event: Event | None, due: Millis | None = None) -> bool:
     """Let a trigger fire unless something is against it; what it changes is to be settled. True where it fired."""
-    if not _fires(course, trigger):
+    if trigger.purpose is None or consented(course.contact, trigger.purpose):
+        if not _met(course, trigger) or not _may_fire(course, trigger):
+            return False
+    else:
+        if course.left_out is not None and _met(course, trigger):
+            course.left_out.add(trigger.name)
         return False
     _fire(course, trigger, event, course.now if due is None else due)
     return True
 
 
-def _fires(course: Course, trigger: Trigger) -> bool:
-    contact = course.contact
-    if trigger.purpose is not None and not consented(contact, trigger.purpose):
-        if course.left_out is not None and _met(course, trigger):
-            course.left_out.add(trigger.name)
-        return False
-    if not _met(course, trigger):
-        return False
+def _may_fire(course: Course, trigger: Trigger) -> bool:
+    """Whether a trigger may fire once more: under its cap, and once in a decision."""
     if trigger.at_most is not None and not allowed(
-        contact.firings.get(trigger.name, []), trigger.at_most, course.now, course.where
+        course.contact.firings.get(trigger.name, []), trigger.at_most, course.now, course.where
     ):
         return False
     if trigger.name in course.fired:
@@ -45,11 +44,11 @@ def _fires(course: Course, trigger: Trigger) -> bool:
 
 def _met(course: Course, trigger: Trigger) -> bool:
     """Whether a trigger's `when`, or its `to`, is true now."""
-    condition = condition_of(trigger)
+    condition = trigger.when or condition_of(trigger)
     if condition is None:
         return True
     try:
-        return bool(condition.expression.run(course.facts))
+        return bool(condition.expression.run(course.known_facts or course.facts))
     except EVALUATION_FAULTS as problem:
         course.mishap(trigger.name, problem, "trigger")
         return False

@@ -177,10 +177,8 @@ def question(compiler: Compiler, node: Any) -> Code:
     if use.has_value:
         value = compiler.constant(use.value)
         asked = f"{history}.count({use.event!r}, {use.window_ms!r}, {use.property!r}, {value}, True)"
-    elif use.window_ms is None:
-        asked = f"{history}.count({use.event!r})"
     else:
-        asked = f"{history}.count({use.event!r}, {use.window_ms!r})"
+        asked = f"{history}[{use.event!r}, {use.window_ms!r}]"
     return Code(f"({asked} > 0)", "yes/no") if node.read == "messages" else Code(asked, "whole")
 
 
