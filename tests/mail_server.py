@@ -48,13 +48,15 @@ class MailServer:
     """What the server took, and what it answers next.
 
     `at_mail`, `at_rcpt`, `at_data` hold answers ("550 5.1.1 no such user"); "" and nothing: yes. In `at_data` "drops"
-    ends the connection when the text has come, "hangs" answers nothing, and "took, drops" keeps the mail first.
+    ends the connection when the text has come, "hangs" answers nothing, "took, drops" keeps the mail first, "waits"
+    does so and answers after `go_on`.
     """
 
     def __init__(self) -> None:
         self.port = 0
         self.mails: list[ReceivedMail] = []
         self.connections = 0
+        self.go_on = asyncio.Event()
         self.at_mail: deque[str] = deque()
         self.at_rcpt: deque[str] = deque()
         self.at_data: deque[str] = deque()
@@ -85,7 +87,7 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
         answer = self.at_data.popleft() if self.at_data else ""
-        if not answer or answer == "took, drops":
+        if not answer or answer in ("took, drops", "waits"):
             [recipient] = envelope.rcpt_tos
             content: bytes = envelope.original_content
             self.mails.append(ReceivedMail(envelope.mail_from, recipient, content, list(envelope.mail_options)))
@@ -94,6 +96,8 @@ class MailServer:
             await asyncio.sleep(0)
         if answer == "hangs":
             await asyncio.sleep(3600)
+        if answer == "waits":
+            await self.go_on.wait()
         return answer if answer[:1].isdigit() else "250 OK"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bots.mail import MailCards
@@ -13,7 +15,7 @@ from server.channels.smtp import Mailer
 from server.channels.team_mail import TeamMail
 from server.model.card import Card, CardReason
 from server.model.delivery import Place
-from server.ports import ChannelError, ChannelRefused
+from server.ports import ChannelBusy, ChannelError, ChannelRefused
 from server.services.deliveries import Deliveries
 from tests.engines import drain, engine_on, event, publish
 from tests.mail_server import mail_server
@@ -57,6 +59,31 @@ async def test_a_second_copy_says_so_under_the_same_name(cards, server):
     assert await cards.find(SALES.address, "2b") is None
     assert await cards.post(SALES.address, CARD, repeated=True) == first
     assert len(server.mails[1].part("plain")) > len(server.mails[0].part("plain"))
+
+
+async def test_a_mail_for_which_nobody_waited_is_found_and_not_sent_again(cards, server):
+    server.at_data.append("waits")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await cards.post(SALES.address, CARD)
+    with pytest.raises(ChannelBusy):
+        await cards.find(SALES.address, "2b")
+    server.go_on.set()
+    async with asyncio.timeout(30):
+        while not server.mails:
+            await asyncio.sleep(0.01)
+        while (found := await looked(cards)) is None:
+            await asyncio.sleep(0.01)
+    assert found == str(server.mails[0].message["Message-ID"]).strip("<>")
+    assert await cards.find(SALES.address, "2b") is None
+
+
+async def looked(cards: MailCards) -> str | None:
+    """What is found, None while it is under way."""
+    try:
+        return await cards.find(SALES.address, "2b")
+    except ChannelBusy:
+        return None
 
 
 async def test_what_the_mail_server_says_is_what_the_courier_hears(cards, server):
