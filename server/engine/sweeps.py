@@ -27,7 +27,7 @@ from server.ports import Clock
 from server.store.codec import SealError
 from server.store.contacts import Contacts, Slice
 from server.store.partition import Partitions
-from server.store.sweeps import Sweep
+from server.store.sweeps import AgendaChange, Sweep
 
 __all__ = ["Sweeps"]
 
@@ -58,25 +58,18 @@ class Sweeps:
 
     async def begin(self, owned: Iterable[Owned], book: Rulebook) -> None:
         """Begin what is due by the clock."""
+        now = self._clock.now()
+        changes = {own.partition: (own, change) for own, change in self._dated.begin(owned, book, now)}
+        for own in owned:
+            for name in _given_up(own, book, now):
+                _, change = changes.setdefault(own.partition, (own, AgendaChange()))
+                change.through[name] = now
         batches = []
-        for own, change in self._dated.begin(owned, book, self._clock.now()):
+        for own, change in changes.values():
             batch = self._batch(own, book)
             batch.agenda = change
             batches.append(batch)
-        batches += [ended for own in owned if (ended := self._given_up(own, book)) is not None]
         await self._commits.write(batches)
-
-    def _given_up(self, own: Owned, book: Rulebook) -> Batch | None:
-        """What ends the sweeps of scenarios that were paused again: another resume brings another."""
-        long_ago = self._clock.now() - _PAUSED_AGAIN
-        again = [
-            name for name, sweep in own.agenda.sweeps.items() if sweep.resumed in book.paused and sweep.begun < long_ago
-        ]
-        if not again:
-            return None
-        batch = self._batch(own, book)
-        batch.agenda.through = dict.fromkeys(again, batch.moment)
-        return batch
 
     def following(self, owned: Iterable[Owned]) -> Millis | None:
         """When the next dated rule comes about; None where there is none."""
@@ -131,6 +124,12 @@ class Sweeps:
             batch.agenda.reached.update({name: some.next for name, _ in group})
         else:
             agenda.buckets.update({name: some.next for name, _ in group})
+
+
+def _given_up(own: Owned, book: Rulebook, now: Millis) -> list[str]:
+    """The sweeps of scenarios that were resumed and paused again: another resume brings another."""
+    sweeps = own.agenda.sweeps.items()
+    return [name for name, sweep in sweeps if sweep.resumed in book.paused and sweep.begun < now - _PAUSED_AGAIN]
 
 
 def _group(own: Owned, book: Rulebook) -> Group:

@@ -154,6 +154,28 @@ async def test_a_paused_scenario_keeps_its_runs_and_goes_on_at_the_resume(store:
         await pauses.resume(SYSTEM, "welcome")
 
 
+async def test_a_scenario_that_is_paused_again_at_once_stands_still_and_nothing_waits_for_it(
+    store: Store, clock: FakeClock
+) -> None:
+    await publish(store, PAUSED)
+    engine = engine_on(store, lease=60_000)
+    await sign_up(store, engine, 5)
+    pauses = Pauses(store, clock, Rulebooks(store))
+    await pauses.pause(SYSTEM, "welcome")
+    await settle(store, engine)
+    clock.advance(days=8)
+    await pauses.resume(SYSTEM, "welcome")
+    await pauses.pause(SYSTEM, "welcome")
+    await drain(store, engine)
+    assert any(own.agenda.sweeps for own in engine.owned)
+    clock.advance(seconds=11)
+    await settle(store, engine)
+    assert await waiting(store) == {"1": 5}
+    await pauses.resume(SYSTEM, "welcome")
+    await settle(store, engine)
+    assert await waiting(store) == {"3": 5}
+
+
 EDITS = {
     "shortened": ("wait 7 days @pause", "wait 2 days @pause", {"welcome_1": 1, "welcome_2": 1}, "3"),
     "lengthened": ("wait 7 days @pause", "wait 9 days @pause", {"welcome_1": 1}, "1"),
