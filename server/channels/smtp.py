@@ -10,14 +10,14 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
     SMTPException,
-    SMTPResponseException,
+    SMTPRecipientRefused,
     SMTPSenderRefused,
     SMTPServerDisconnected,
     SMTPTimeoutError,
@@ -109,21 +109,10 @@ class Mailer:
         while self._idle:
             smtp, since = self._idle.pop()
             if smtp.is_connected and now - since < _IDLE:
-                try:
-                    await self._address(smtp, sender, recipient, envelope_id)
-                    return smtp
-                except _LOST:
-                    pass
+                with suppress(*_LOST):
+                    return await self._address(smtp, sender, recipient, envelope_id)
             smtp.close()
-        smtp = await self._connect()
-        try:
-            await self._address(smtp, sender, recipient, envelope_id)
-        except ChannelError:
-            raise
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
+        return await self._address(await self._connect(), sender, recipient, envelope_id)
 
     async def _connect(self) -> SMTP:
         relay = self._relay
@@ -153,27 +142,24 @@ class Mailer:
                 self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
         return self._context
 
-    async def _address(self, smtp: SMTP, sender: str, recipient: str, envelope_id: str) -> None:
-        """MAIL and RCPT; raises `ChannelError` where the server refuses the recipient, and lets go of the mail."""
-        options = []
-        if not recipient.isascii():
-            if not smtp.supports_extension("smtputf8"):
-                self._put_away(smtp, good=True)
-                raise ChannelRefused("the mail server cannot write to this address (SMTPUTF8)")
-            options += ["SMTPUTF8", "BODY=8BITMIME"]
-        if envelope_id and smtp.supports_extension("dsn"):
-            options += ["RET=HDRS", f"ENVID={envelope_id}"]
-        encoding = "utf-8" if not recipient.isascii() else "ascii"
-        await smtp.mail(sender, options=options, encoding=encoding)
+    async def _address(self, smtp: SMTP, sender: str, recipient: str, envelope_id: str) -> SMTP:
+        """MAIL and RCPT; raises `ChannelRefused`, `ChannelBusy`, `ChannelDown` where the server does not take the
+        recipient. The connection is kept for another mail, or closed."""
         try:
-            await smtp.rcpt(recipient, encoding=encoding)
-        except SMTPResponseException as error:
-            try:
+            await smtp.mail(sender, options=_options(smtp, recipient, envelope_id), encoding="utf-8")
+            await smtp.rcpt(recipient, encoding="utf-8")
+        except SMTPRecipientRefused as error:
+            with suppress(SMTPException, OSError):
                 await smtp.rset()
                 self._put_away(smtp, good=True)
-            except SMTPException:
-                smtp.close()
             raise _refusal(error.code, str(error.message)) from None
+        except ChannelError:
+            self._put_away(smtp, good=True)
+            raise
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
 
     async def _hand_over(self, smtp: SMTP, message: bytes) -> None:
         """DATA. Once the text is written, an answer that does not come leaves the mail unsure."""
@@ -184,10 +170,12 @@ class Mailer:
             raise ChannelDown(f"the mail server went away ({type(error).__name__})") from None
         if started.code != 354:
             raise _refusal(started.code, started.message)
-        assert smtp.protocol is not None, "it has just answered"
+        protocol = smtp.protocol
+        if protocol is None or not protocol.is_connected:
+            raise ChannelDown("the mail server went away before it had the text")
         try:
-            smtp.protocol.write(_PERIOD.sub(b"..", message) + b".\r\n")
-            answer = await smtp.protocol.read_response(timeout=self._patience)
+            protocol.write(_PERIOD.sub(b"..", message) + b".\r\n")
+            answer = await protocol.read_response(timeout=self._patience)
         except (SMTPException, *_LOST) as error:
             raise ChannelUnsure(f"the mail server's answer was lost ({type(error).__name__})") from None
         if answer.code // 100 != 2:
@@ -198,6 +186,18 @@ class Mailer:
             self._idle.append((smtp, asyncio.get_running_loop().time()))
         else:
             smtp.close()
+
+
+def _options(smtp: SMTP, recipient: str, envelope_id: str) -> list[str]:
+    """What MAIL asks for beside the sender. Raises `ChannelRefused` where the server cannot write to the recipient."""
+    options = []
+    if not recipient.isascii():
+        if not smtp.supports_extension("smtputf8"):
+            raise ChannelRefused("the mail server cannot write to this address (SMTPUTF8)")
+        options += ["SMTPUTF8", "BODY=8BITMIME"]
+    if envelope_id and smtp.supports_extension("dsn"):
+        options += ["RET=HDRS", f"ENVID={envelope_id}"]
+    return options
 
 
 def _refusal(code: int, text: str, *, of_recipient: bool = True) -> ChannelError:
