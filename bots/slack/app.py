@@ -28,6 +28,7 @@ from bots.slack.cards import SlackCards
 from bots.slack.client import SlackClient, quiet_logger
 from bots.slack.editor import Editor
 from bots.slack.forms import filled
+from bots.slack.home import Home
 from bots.slack.languages import Languages
 from bots.slack.render import ACTION, Message, render
 from bots.slack.requests import Asked, asked
@@ -92,6 +93,7 @@ class SlackBot:
         self._languages = Languages(self._client, self._clock, settings.language)
         self._identity = AuthorizeResult(enterprise_id=None, team_id=None, bot_token=settings.slack_bot_token)
         self._editor = Editor(services, self._client, self._languages, self._clock, self._tasks, self._answer)
+        self._home = Home(services, self._client, self._clock)
         self._keepers: list[asyncio.Task[None]] = []
         self._app: AsyncApp | None = None
         self.state = "starting" if settings.slack_bot_token else "off"
@@ -176,6 +178,7 @@ class SlackBot:
         app.command(re.compile(".*"))(self._hand_over)
         app.action(re.compile(f"^{ACTION}"))(self._hand_over)
         app.event("app_mention")(self._hand_over)
+        app.event("app_home_opened")(self._hand_over)
         app.event("message")(self._hand_over)
         return app
 
@@ -209,6 +212,10 @@ class SlackBot:
             chat = (*chat, name)
         caller = Caller(platform="slack", workspace=ask.team, user=ask.user, chat=chat)
         language = await self._languages.of(ask.user)
+        if ask.home and not ask.pressed:
+            await self._home.show(caller, language)
+            await self._inbox.done(ask.id)
+            return
 
         async def show(reply: Reply) -> None:
             await self._say(ask, render(reply)[0])
@@ -222,6 +229,8 @@ class SlackBot:
                 )
         if not form or not await self._editor.show(ask, form, reply, translator(language)):
             await self._answer(ask, reply)
+        if ask.home:  # what stands there has changed
+            await self._home.show(caller, language)
         await self._inbox.done(ask.id)
 
     async def _answer(self, ask: Asked, reply: Reply) -> None:

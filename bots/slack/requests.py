@@ -24,6 +24,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in; `file`
     is what was sent in a direct message. `chat` are the addresses of the channel that it was asked in, its id first.
+    `home`: App Home was opened, or the button stands there.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     view: str = ""
     file: File | None = None
     chat: tuple[str, ...] = ()
+    home: bool = False
 
 
 class _Typed(msgspec.Struct):
@@ -67,6 +69,11 @@ class _Action(msgspec.Struct):
     action_ts: str = ""
 
 
+class _View(msgspec.Struct):
+    id: str
+    type: str = ""
+
+
 class _Pressed(msgspec.Struct):
     user: _User
     actions: list[_Action]
@@ -74,7 +81,7 @@ class _Pressed(msgspec.Struct):
     team: _Id | None = None
     response_url: str = ""
     channel: _Id | None = None
-    view: _Id | None = None
+    view: _View | None = None
 
 
 class _Event(msgspec.Struct):
@@ -89,6 +96,7 @@ class _Event(msgspec.Struct):
     bot_id: str = ""
     user_team: str = ""
     files: list[File] = []
+    tab: str = ""
 
 
 class _Happened(msgspec.Struct):
@@ -123,22 +131,30 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
     action = next((action for action in pressed.actions if action.action_id.startswith(prefix)), None)
     if action is None:
         return None
+    home = pressed.view is not None and pressed.view.type == "home"
     return Asked(
         id=pressed.trigger_id or f"{pressed.user.id}:{action.action_ts}",
         team=pressed.user.team_id or (pressed.team.id if pressed.team else ""),
         user=pressed.user.id,
         text=action.value,
         response_url=pressed.response_url,
-        channel=pressed.channel.id if pressed.channel else "",
+        channel=pressed.channel.id if pressed.channel else pressed.user.id if home else "",
         pressed=True,
         trigger=pressed.trigger_id,
-        view=pressed.view.id if pressed.view else "",
+        view=pressed.view.id if pressed.view and not home else "",
+        home=home,
         chat=_chat(pressed.channel.id, pressed.channel.name) if pressed.channel else (),
     )
 
 
 def _mentioned(happened: _Happened) -> Asked | None:
     event = happened.event
+    if event.type == "app_home_opened":
+        if event.tab != "home" or not event.user:
+            return None
+        return Asked(
+            id=happened.event_id, team=event.user_team or happened.team_id, user=event.user, text="", home=True
+        )
     file = event.files[0] if event.files and event.subtype == "file_share" else None
     direct = event.type == "message" and event.channel_type == "im" and (not event.subtype or file is not None)
     if event.bot_id or not event.user or not (direct or event.type == "app_mention"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["BadBlocks", "characters", "check_blocks", "check_view", "texts"]
+__all__ = ["BadBlocks", "characters", "check_blocks", "check_home", "check_view", "texts"]
 
 
 class BadBlocks(Exception):
@@ -25,6 +25,14 @@ def check_view(view: Any) -> None:
     check_blocks(view["blocks"], most=100, modal=True)
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
     _need(not inputs or "submit" in view, "a view with inputs needs submit")
+
+
+def check_home(view: Any) -> None:
+    """Raise `BadBlocks` with the first rule of App Home that is broken: https://docs.slack.dev/surfaces/app-home."""
+    _need(isinstance(view, dict) and view.get("type") == "home", "App Home is a view of type home")
+    _only(view, {"type", "blocks", "callback_id", "private_metadata"})
+    _need(len(json.dumps(view)) <= 250_000, "a view has at most 250,000 characters")
+    check_blocks(view["blocks"], most=100)
 
 
 def check_blocks(blocks: Any, *, most: int = 50, modal: bool = False) -> None:

@@ -152,6 +152,9 @@ class SlackEmulator(Emulator):
     def _views_open(self, arguments: dict[str, Any]) -> web.Response:
         return web.json_response(self.views.open(arguments))
 
+    def _views_publish(self, arguments: dict[str, Any]) -> web.Response:
+        return web.json_response(self.views.publish(arguments))
+
     def _views_update(self, arguments: dict[str, Any]) -> web.Response:
         return web.json_response(self.views.update(arguments))
 

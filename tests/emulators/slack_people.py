@@ -160,6 +160,36 @@ class User:
         answer = await self._acknowledged(self.submission(form, *texts))
         return form.answered(json.loads(answer.text or "{}"))
 
+    async def opens_home(self) -> str:
+        """Open App Home; everything that stands there then."""
+        homes = self._slack.views.homes.setdefault(self.id, [])
+        before = len(homes)
+        event = {"type": "app_home_opened", "user": self.id, "tab": "home", "channel": f"D{self.id}"}
+        await self._acknowledged(self._happened(event))
+        await eventually(lambda: len(homes) > before, f"App Home of {self.id}", 20)
+        return "\n".join(texts(homes[-1]["blocks"]))
+
+    def presses_at_home(self, label: str) -> Signed:
+        """Press the first button of App Home with this label."""
+        view = self._slack.views.homes[self.id][-1]
+        elements = [
+            element
+            for block in view["blocks"]
+            for element in (*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else ()))
+            if element.get("type") == "button" and element["text"]["text"] == label
+        ]
+        payload = {
+            "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
+            "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
+            "team": {"id": self._slack.team, "domain": "relance"}, "trigger_id": self._slack.trigger(self.id),
+            "container": {"type": "view", "view_id": f"H{self.id}"}, "view": {"id": f"H{self.id}", **view},
+            "actions": [{
+                "type": "button", "block_id": "b", "action_id": elements[0]["action_id"], "text": elements[0]["text"],
+                "value": elements[0].get("value", ""), "action_ts": self._slack.timestamp(),
+            }],
+        }  # fmt: skip
+        return self._form({"payload": json.dumps(payload)})
+
     async def clicks_in(self, form: Form, label: str) -> Answer:
         """Press a button that stands in a form."""
         return await self._acknowledged(self.press_in(form, label))
@@ -179,6 +209,9 @@ class User:
 
     def event(self, kind: str, text: str, channel: str, **more: Any) -> Signed:
         event = {"type": kind, "user": self.id, "text": text, "channel": channel, "ts": self._slack.timestamp(), **more}
+        return self._happened(event)
+
+    def _happened(self, event: dict[str, Any]) -> Signed:
         body = {
             "token": "deprecated", "team_id": self._slack.team, "api_app_id": "A0", "type": "event_callback",
             "event_id": f"Ev{next(self._slack.numbers)}", "event_time": int(time.time()), "event": event,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.emulators.block_kit import BadBlocks, check_view, texts
+from tests.emulators.block_kit import BadBlocks, check_home, check_view, texts
 
 __all__ = ["Form", "Views"]
 
@@ -89,7 +89,18 @@ class Views:
 
     def __init__(self) -> None:
         self.forms: dict[str, Form] = {}
+        self.homes: dict[str, list[dict[str, Any]]] = {}  # user → what their App Home has shown
         self._triggers: dict[str, tuple[str, float]] = {}
+
+    def publish(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What `views.publish` answers."""
+        view = arguments.get("view") or {}
+        try:
+            check_home(view)
+        except (BadBlocks, KeyError, TypeError, AttributeError) as error:
+            return {"ok": False, "error": "invalid_arguments", "response_metadata": {"messages": [str(error)]}}
+        self.homes.setdefault(arguments["user_id"], []).append(view)
+        return {"ok": True, "view": {"id": f"H{arguments['user_id']}", **view}}
 
     def of(self, user: str) -> list[Form]:
         """The forms that are open to somebody, oldest first."""
