@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,29 +129,40 @@ def _value(attribute: Attribute) -> Any:
 
 
 def photograph(directory: Path) -> None:
-    """Write each mail as HTML, and as pictures."""
+    """Write each mail as a page, and pictures of many of them side by side."""
     directory.mkdir(parents=True, exist_ok=True)
+    pages: dict[str, list[Path]] = {"known": [], "dark": [], "unknown": []}
     for mail in library_mails():
         for known in (True, False):
-            words = rendered(mail, known=known)
-            if not words.html:
-                continue
-            name = f"{mail.name.rpartition('.')[0]}{'' if known else '.unknown'}"
-            pages = {"": words.html}
-            if known:
-                pages[".dark"] = words.html.replace("(prefers-color-scheme: dark)", "(min-width: 1px)")
-            for mode, html in pages.items():
-                page = directory / f"{name}{mode}.html"
-                page.write_text(html)
-                for width in WIDTHS if not mode else WIDTHS[:1]:
-                    _picture(page, directory / f"{name}{mode}.{width}.png", width)
+            html = rendered(mail, known=known).html
+            shown = {"known": html, "dark": html.replace("(prefers-color-scheme: dark)", "all")} if known else {
+                "unknown": html
+            }  # fmt: skip
+            for mode, page in shown.items():
+                file = directory / f"{mail.name.rpartition('.')[0]}.{mode}.html"
+                file.write_text(page)
+                pages[mode].append(file)
+    for mode, files in pages.items():
+        for width in WIDTHS:
+            for at in range(0, len(files), 10):
+                _picture(files[at : at + 10], directory / f"{mode}-{width}-{at // 10}", width)
 
 
-def _picture(page: Path, picture: Path, width: int) -> None:
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},1100")
-    subprocess.run(
-        ["chromium", *options, f"--screenshot={picture}", page.as_uri()], check=True, timeout=60, capture_output=True
+def _picture(pages: Sequence[Path], target: Path, width: int) -> None:
+    """A picture of pages in frames of a width, five in a row."""
+    frames = "".join(
+        f"<figure style='float:left;margin:4px'><figcaption>{page.stem}</figcaption>"
+        f"<iframe src='{page.as_uri()}' width={width} height=820 style='border:0'></iframe></figure>"
+        for page in pages
     )
+    sheet = target.with_suffix(".sheet.html")
+    sheet.write_text(f"<body style='margin:0;background:#888;font:12px sans-serif'>{frames}")
+    size = f"--window-size={5 * (width + 8)},{850 * -(-len(pages) // 5)}"
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", size)
+    subprocess.run(
+        ["chromium", *options, f"--screenshot={target}.png", sheet.as_uri()],
+        check=True, timeout=120, capture_output=True,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
