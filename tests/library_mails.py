@@ -34,6 +34,7 @@ SENDER = "Example <hello@example.com>"
 
 _THING: dict[str, Any] = {
     "name": "Waterproof walking boots, women's",
+    "name_of_product": "Waterproof walking boots",
     "title": "How to choose boots that last",
     "product_id": "p1",
     "cart_id": "c1",
