@@ -13,6 +13,7 @@ from server.channels.mail_address import mailbox
 from server.channels.relay import read_relay
 from server.channels.smtp import Mailer
 from server.engine.main import run_engine
+from server.errors import Unavailable
 from server.services.alerts import Alerts
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
@@ -34,7 +35,12 @@ URL = "https://relance.example"
 async def main(what: str, url: str, clock_file: str, smtp: str) -> None:
     clock, stop = SharedClock(Path(clock_file)), asyncio.Event()
     redis, queue = open_redis(url), Queue.open(url, clock)
-    store = await Store.open(redis, secret=SECRET, clock=clock, partitions=PARTITIONS)
+    while True:
+        try:
+            store = await Store.open(redis, secret=SECRET, clock=clock, partitions=PARTITIONS)
+            break
+        except Unavailable:
+            await asyncio.sleep(0.1)
     rulebooks = Rulebooks(store)
     if what == "engine":
         await run_engine(store, rulebooks, queue, clock, stop=stop)

@@ -55,6 +55,7 @@ class Rulebooks:
         self._pauses = Pauses(store.redis, store.seal)
         self._paused: frozenset[str] = frozenset()
         self._live = Rulebook()
+        self._version = 0
         self._asked = -_FRESH
         self._look = Coalescer(self._look_each)
         self._parsing = asyncio.Lock()
@@ -66,20 +67,20 @@ class Rulebooks:
         """
         now = asyncio.get_running_loop().time()
         if now - self._asked >= _FRESH:
-            [version] = await self._look([now])
-            if version != self._live.version:
-                return await self.at(version)
-            if self._paused != self._live.paused:
-                self._live = replace(self._live, paused=self._paused)
+            await self._look([now])
+        if self._version != self._live.version:  # somebody else may be reading it just now: nobody goes on without
+            return await self.at(self._version)
+        if self._paused != self._live.paused:
+            self._live = replace(self._live, paused=self._paused)
         return self._live
 
-    async def _look_each(self, moments: list[float]) -> list[int]:
-        """The published version, for all who ask at the same time."""
-        version, self._paused = await asyncio.gather(
+    async def _look_each(self, moments: list[float]) -> list[None]:
+        """Ask which version is published, and what is paused, for all who want to know at the same time."""
+        self._version, self._paused = await asyncio.gather(
             self._store.rulebooks.current_version(), self._pauses.names("trigger", "scenario")
         )
         self._asked = moments[0]
-        return [version] * len(moments)
+        return [None] * len(moments)
 
     def look_again(self) -> None:
         """Ask the store at the next `live`: something was published or paused."""

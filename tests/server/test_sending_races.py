@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from redis.asyncio import Redis
 
+from server.services.rulebooks import Rulebooks
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.conftest import PARTITIONS, SECRET
@@ -128,6 +129,16 @@ async def test_withdrawals_beside_a_crowd_of_couriers_stop_what_was_not_begun(of
         assert must_not.isdisjoint(went)
         outcomes |= {(await office.state(delivery))[0] for delivery in deliveries.values()}
     assert outcomes == {"refused", "sent"}
+
+
+async def test_nobody_goes_on_without_the_rulebook_while_it_is_read(office):
+    rulebooks = Rulebooks(office.store)
+    asking = [asyncio.create_task(rulebooks.live())]
+    while not asking[0].done():
+        asking.append(asyncio.create_task(rulebooks.live()))
+        await asyncio.sleep(0.0002)
+    assert len(asking) > 2
+    assert {book.version for book in await asyncio.gather(*asking)} == {1}
 
 
 @pytest.mark.parametrize("answered", [False, True])
