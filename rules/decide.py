@@ -25,6 +25,7 @@ from rules.entry import (
     ListChanged,
     NoteAdded,
     PointsAdded,
+    ScenarioResumed,
     TaskAdded,
 )
 from rules.facts import EventFacts, facts_now
@@ -97,7 +98,7 @@ def decide(
         now = max(now, entry.received)
     elif isinstance(entry, AlertActed):
         return alert.act(contact, entry)
-    elif isinstance(entry, Broadcast):
+    elif isinstance(entry, Broadcast | ScenarioResumed):
         return Decision(changed=False, ignored="broadcast")
     elif isinstance(entry, Joined):
         return bury(contact, entry) if entry.into != contact.id else Decision(changed=False, ignored="stale")
