@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
+from rules.entry import NOTE
 from rules.expression.reads import ANY
 from rules.plan import Occasion, Plan, ScenarioPlan, StopWhen, Yearly
 from rules.rulebook import (
@@ -54,7 +55,7 @@ def _by_occasion(plan: Plan, rules: Mapping[str, Rule]) -> dict[Occasion, tuple[
         if rule.name in plan.book.paused:
             continue
         match rule.occasion:
-            case OnEvent(event=name):
+            case OnEvent(event=name) if name != NOTE:  # what people write down is no event of a rule
                 found["event", name].append(rule)
             case OnEnter(segment=name):
                 found["enter", name].append(rule)
@@ -80,7 +81,7 @@ def _scenario(plan: Plan, scenario: Scenario) -> ScenarioPlan:
                     run=expression.run, expression=expression, windows=plan.windows_in(reads), by_clock=by_clock(reads)
                 )
             )
-    return ScenarioPlan(scenario=scenario, stop_whens=tuple(stops), met=frozenset(met))
+    return ScenarioPlan(scenario=scenario, stop_whens=tuple(stops), met=frozenset(met - {NOTE}))
 
 
 def _yearly(statement: Literal["scenario", "trigger"], rules: Mapping[str, Any]) -> list[Yearly]:

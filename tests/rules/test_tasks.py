@@ -96,6 +96,7 @@ scenario noted: on "Note Added"
     assert (decision.sends, story.score) == ([], 0)
     assert story.contact.tail[-1].name == "Note Added"
     assert story.contact.tail[-1].properties == {"text": "Likes blue", "by": "u1", "by_name": "Zoé"}
+    assert story.happens("Note Added").sends == []
     before = (story.segments, story.contact.index, story.contact.hits)
     story.book = book(story.book.text, 2)
     story.recomputed()
