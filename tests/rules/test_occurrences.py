@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rules.contact import Event
+from rules.decide import bring_up_to_date
 from rules.decision import Decision
 from rules.entry import Broadcast
 from rules.moment import instant
 from rules.occurrence import Occurrence
+from rules.renewal import Renewal
 from tests.rules.scenes import HEAD, broadcast, ends, joined, messages, moments, occurs, shop, timed
-from tests.rules.story import DAY, HOUR, START, Story, book
+from tests.rules.story import DAY, HOUR, START, Story, book, copy_of
 
 BIRTHDAY = "scenario birthday: every year on contact.birthday at 09:00\n  send email happy\n"
 
@@ -108,6 +110,20 @@ def test_a_yearly_rule_that_is_published_comes_to_contacts_who_were_there() -> N
     story.happens("Page Viewed")
     story.publishes(HEAD + BIRTHDAY)
     assert sent(story, 10 * DAY) == ["2026-03-04 09:00"]
+
+
+def test_only_contacts_who_have_the_date_are_written_for_a_new_yearly_rule() -> None:
+    former, changed = book(HEAD), book(HEAD + BIRTHDAY, 2)
+    found = []
+    for birthday in ("1980-03-04", None):
+        story = Story(former)
+        story.happens("Page Viewed")
+        story.sets(birthday=birthday)
+        stays = Renewal(former, changed, story.now).stays(copy_of(story.contact))
+        found.append(
+            (stays, bring_up_to_date(story.contact, [], changed, story.now, entry_id="r", former=former).changed)
+        )
+    assert found == [(False, True), (True, False)]
 
 
 # --- broadcasts, dates, feeds ---

@@ -195,3 +195,21 @@ def test_a_run_may_stop_its_own_scenario() -> None:
     story = shop('scenario one: on "A"\n  stop scenario one\n  send email never\n')
     decision = story.happens("A")
     assert (messages(decision), ends(decision)) == ([], [("one", "scenario")])
+
+
+def test_what_runs_did_is_worked_out_alike_from_the_history() -> None:
+    story = shop("""
+score won: +7 on "Converted" when event.amount > 10
+segment buyers: count("Converted", t"P7D", "name", "Cart") >= 2
+scenario one: on "A"
+  again after 1 minute
+  convert "Cart" amount entry.total
+  add 3 points
+  add to list customers
+""")
+    for number in range(3):
+        story.happens("A", START + number * HOUR, total=10 + number)
+    state = (story.score, story.segments, story.contact.index, story.contact.hits, story.contact.lists)
+    assert state[:2] == (23, {"buyers"})
+    story.publishes(story.book.text + "# the same\n")
+    assert (story.score, story.segments, story.contact.index, story.contact.hits, story.contact.lists) == state
