@@ -59,7 +59,7 @@ _MARGIN: Final[Millis] = 5000  # from a channel's time-out to the moment at whic
 _READS: Final = 20  # of a contact whose consent changes again and again
 _IN_HAND: Final = 16  # messages of one partition
 _SHORTEST_LOOK: Final[Millis] = 10_000  # at a paused rule
-_LONGEST_LOOK: Final[Millis] = 300_000
+_LONGEST_LOOK: Final[Millis] = 60_000
 
 
 class Sending:
