@@ -11,7 +11,7 @@ from server.model.card import Card, CardReason
 from server.services.alerts import Outcome
 
 TEXT, NAME = 1000, 120  # characters: a card is one message in every medium
-ROWS = 10  # of a digest that have buttons
+ROWS, ROW = 10, 60  # contacts of a digest that have buttons, characters of a name
 
 __all__ = ["OUTCOMES", "STATUSES", "card_buttons", "card_reply", "outcome_text", "reason_text", "status_text"]
 
@@ -80,10 +80,12 @@ def outcome_text(outcome: str, t: Translator) -> str:
 
 
 def reason_text(reason: CardReason, t: Translator) -> str:
-    """`cart +20 (2 times)`: a part of the score; one that is true now has no number of times."""
+    """`cart +20 (2 times) · Product Added`: a part of the score; one that is true now has no number of times."""
     text = f"{reason.rule} {t.points(reason.points)}"
-    times = t.count("once", "{number} times", reason.hits)
-    return f"{text} ({times})" if reason.hits else text
+    if reason.hits:
+        times = t.count("once", "{number} times", reason.hits)
+        text = f"{text} ({times})"
+    return f"{text} · {_cut(reason.words, ROW)}" if reason.words else text
 
 
 def _fields(card: Card, t: Translator) -> Iterator[Field]:
@@ -132,7 +134,7 @@ def _footer(card: Card, t: Translator) -> str:
 def _digest_reply(card: Card, t: Translator, repeated: bool) -> Reply:
     """A ranking: the first with buttons, some more by name, the rest by number."""
     ranked = [
-        (_cut(f"{place}. {row.who} · {t.number(row.value)}", NAME), row.contact)
+        (f"{place}. {_cut(row.who, ROW)} · {t.number(row.value)}", row.contact)
         for place, row in enumerate(card.rows, start=1)
     ]
     items = [Item(title=title, buttons=_row_buttons(contact, t)) for title, contact in ranked[:ROWS]]

@@ -12,11 +12,13 @@ __all__ = ["Card", "CardReason", "CardRow"]
 
 
 class CardReason(msgspec.Struct, frozen=True):
-    """A part of the score: the rule's name, its points, how many hits (0 for a `while` rule)."""
+    """A part of the score: the rule's name, its points, how many hits (0 for a `while` rule), and for what: the event,
+    or what is true."""
 
     rule: str
     points: float
     hits: int = 0
+    words: str = ""
 
 
 class CardRow(msgspec.Struct, frozen=True):

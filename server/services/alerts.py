@@ -168,7 +168,10 @@ class Alerts:
             version=alert.version,
             team=alert.team,
             score=alert.score_tenths / 10,
-            reasons=tuple(CardReason(reason.rule, reason.tenths / 10, reason.hits) for reason in alert.reasons),
+            reasons=tuple(
+                CardReason(reason.rule, reason.tenths / 10, reason.hits, _words(reason.rule, book))
+                for reason in alert.reasons
+            ),
             status=alert.status,
             owner=alert.owner_name,
             count=alert.count,
@@ -224,6 +227,14 @@ class Alerts:
             if settled or asyncio.get_running_loop().time() > deadline:
                 return now
             await asyncio.sleep(0.02)
+
+
+def _words(rule: str, book: Rulebook) -> str:
+    """What a score is for: its event, or the condition that is true."""
+    score = book.scores.get(rule)
+    if score is None:
+        return ""
+    return score.event or (score.when.text if score.when else "")
 
 
 def _there(contact: Contact, now: Millis) -> str:

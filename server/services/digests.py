@@ -36,7 +36,7 @@ __all__ = ["Digests"]
 log = structlog.get_logger(__name__)
 
 SLICE: Final = 200  # members that are loaded at once
-SHOWN: Final = 50  # of a ranking that a card names; the rest is counted
+SHOWN: Final = 30  # of a ranking that a card names; the rest is counted
 
 
 class Digests:

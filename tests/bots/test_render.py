@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bots.cards import card_reply
 from bots.replies import Button, Field, Item, Pages, Reply, Table
 from bots.slack.render import render as render_slack
 from bots.slack.text import escape, unescape
 from bots.telegram.render import render as render_telegram
 from bots.telegram.render import toast
 from bots.terminal.render import render as render_terminal
+from server.i18n import translator
+from server.model.card import Card, CardReason, CardRow
 from tests.emulators.block_kit import characters, check_blocks, texts
 from tests.emulators.telegram import checked, visible
 
@@ -103,3 +106,35 @@ def test_what_slack_wrote_around_a_text_is_taken_off(typed: str, meant: str) -> 
 def test_what_is_escaped_for_slack_reads_as_it_was(said: str) -> None:
     assert escape(said).count("<") == 0
     assert "<!channel>" not in escape(said + "<!channel>")
+
+
+CARDS = (
+    Card(
+        alert="7K2Q", contact="u1kjpwd7k8q0cxtacd", who="&" * 500, text="& <long> " * 500, trigger="t" * 60,
+        version=12345, team="sales", score=123456.7, count=12,
+        reasons=(CardReason("r" * 60, 100, 99, "w" * 300),) * 3, status="open",
+        outcome="o" * 500, company="c" * 500, gained=12, there="14:05 America/Argentina/Buenos_Aires",
+        also=("m" * 60,) * 3, due=1, until=1, created=1, last_seen=1, claim_by=1, otherwise="o" * 60,
+    ),
+    Card(
+        alert="~0123456789abcdef", contact="", who="& <long> " * 500, text="", trigger="d" * 60, version=12345,
+        team="sales", score=0, kind="digest", count=1000,
+        rows=tuple(CardRow(f"u1kjpwd7k8q0cxt{number:03}", "& 𝕏 " * 100, 123456.7) for number in range(30)),
+    ),
+    Card(
+        alert="~1", contact="", who="", text="09:00 – 10:00", trigger="", version=0, team="", score=0, kind="held",
+        count=9940,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.kind)
+def test_a_card_is_one_message_with_its_buttons_however_full_it_is(card: Card, language: str) -> None:
+    reply = card_reply(card, translator(language), repeated=True)
+    [in_slack] = render_slack(reply)
+    check_blocks(in_slack.blocks)
+    assert characters(in_slack.blocks) <= 13_000
+    [in_telegram] = render_telegram(reply)
+    checked(in_telegram.text, in_telegram.keyboard)
+    assert in_telegram.keyboard
