@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import tzinfo
 from typing import Literal, NamedTuple, TypeAlias
 
 from rules.actions import At, Every
@@ -18,8 +19,10 @@ from server.store.sweeps import Agenda, AgendaChange, Sweep, sweep_name
 __all__ = ["Dated", "is_in", "zone_of"]
 
 Statement: TypeAlias = Literal["scenario", "trigger"]
+Clock: TypeAlias = tuple[str, str]  # "at" and "YYYY-MM-DD HH:MM", or a day and "HH:MM"
 
 _NEVER: Millis = 1 << 53
+_KNOWN = 4  # moments of a rule in a zone that are remembered: partitions are asked about one after the other
 _FURTHEST: Millis = 8 * 86_400_000  # before now; a rule `every` comes about within a week
 
 
@@ -29,7 +32,7 @@ class _Rule(NamedTuple):
     occasion: At | Every
 
     @property
-    def clock(self) -> tuple[str, str]:
+    def clock(self) -> Clock:
         """What says when it comes about, whomever it is for."""
         match self.occasion:
             case At(moment=moment):
@@ -75,12 +78,14 @@ class Dated:
         self._timezone = timezone
         self._version = -1
         self._rules: list[_Rule] = []
-        self._known: dict[tuple[str, str, str], tuple[Millis, Millis]] = {}
+        self._clocks: tuple[Clock, ...] = ()
+        self._known: dict[tuple[str, str, str], dict[Millis, Millis]] = {}  # moment → since when it is the next one
 
     def begin(self, owned: Iterable[Owned], book: Rulebook, now: Millis) -> list[tuple[Owned, AgendaChange]]:
         """What has come about in these partitions, to be written; and note when the next does."""
         if book.version != self._version:
             self._version, self._rules, self._known = book.version, dated_rules(book), {}
+            self._clocks = tuple(_by_clock(self._rules))
         found: list[tuple[Owned, AgendaChange]] = []
         for own in owned:
             agenda = own.agenda
@@ -121,66 +126,77 @@ class Dated:
         self, agenda: Agenda, book: Rulebook, now: Millis, looked: Millis, rules: Iterable[_Rule]
     ) -> AgendaChange:
         change = AgendaChange(looked=(book.version, now))
-        for rule in rules:
-            if rule.name in book.paused:
-                continue
-            for name in self._zones(agenda):
-                moment = self._latest(rule, name, looked, now)
+        for clock, some in _by_clock(rules).items():
+            moments: dict[Millis, str] = {}  # with one of the zones in which it is
+            for name in _zones(agenda):
+                moment = self._latest(clock, name, looked, now)
                 if moment is not None:
-                    sweep = self._sweep(rule, name, moment, now)
+                    moments.setdefault(moment, name)
+            for moment, name in moments.items():
+                for rule in some:
+                    sweep = _sweep(rule, moment, zone(name, self._timezone), now)
                     key = sweep_name(f"{sweep.occurrences[0].id}@{moment}")
-                    if not agenda.knows(key, now):
+                    if rule.name not in book.paused and not agenda.knows(key, now):
                         change.begun[key] = sweep
         return change
 
-    def _zones(self, agenda: Agenda) -> Iterator[str]:
-        yield ""
-        for name, number in agenda.zones.items():
-            if number > 0:
-                yield name
-
-    def _latest(self, rule: _Rule, name: str, looked: Millis, now: Millis) -> Millis | None:
-        """The last moment of a rule in a zone that is after `looked` and not after `now`."""
-        found, after = None, looked
-        if isinstance(rule.occasion, Every):
-            after = max(after, now - _FURTHEST)
-        while (moment := self._after(rule, name, after)) <= now:
+    def _latest(self, clock: Clock, name: str, looked: Millis, now: Millis) -> Millis | None:
+        """The last moment in a zone that is after `looked` and not after `now`."""
+        found, after = None, looked if clock[0] == "at" else max(looked, now - _FURTHEST)
+        while (moment := self._after(clock, name, after)) <= now:
             found = after = moment
         return found
 
     def _next(self, agenda: Agenda) -> Millis:
         if agenda.following is None:
             agenda.following = min(
-                (self._after(rule, name, agenda.looked) for rule in self._rules for name in self._zones(agenda)),
+                (self._after(clock, name, agenda.looked) for clock in self._clocks for name in _zones(agenda)),
                 default=_NEVER,
             )
         return agenda.following
 
-    def _after(self, rule: _Rule, name: str, after: Millis) -> Millis:
-        """The first moment of a rule in a zone after another."""
-        kind, text = rule.clock
-        known = self._known.get((kind, text, name))
-        if known is not None and known[0] <= after < known[1]:
-            return known[1]
+    def _after(self, clock: Clock, name: str, after: Millis) -> Millis:
+        """The first moment in a zone after another."""
+        kind, text = clock
+        known = self._known.setdefault((kind, text, name), {})
+        for moment, since in known.items():
+            if since <= after < moment:
+                return moment
         where = zone(name, self._timezone)
         if kind == "at":
-            moment = moment_at(text, where)
-            return moment if moment > after else _NEVER
-        moment = every(kind, text, where, after)
-        self._known[kind, text, name] = (after, moment)
+            only = moment_at(text, where)
+            moment, since = (only, 0) if after < only else (_NEVER, only)
+        else:
+            moment, since = every(kind, text, where, after), after
+        while len(known) >= _KNOWN:
+            del known[next(iter(known))]
+        known[moment] = min(since, known.pop(moment, since))
         return moment
 
-    def _sweep(self, rule: _Rule, name: str, moment: Millis, now: Millis) -> Sweep:
-        kind, text = rule.clock
-        if kind == "at":
-            local = text
-        else:
-            local = f"{instant(moment).astimezone(zone(name, self._timezone)).date()} {text}"
-        occurrence = Occurrence(
-            id=f"{rule.statement}/{rule.name}/{local.replace(' ', 'T')}",
-            statement=rule.statement,
-            rules=(rule.name,),
-            event=Event(rule.name, moment, {}),
-            dated=True,
-        )
-        return Sweep(occurrences=(occurrence,), begun=now, local=local, moment=moment)
+
+def _by_clock(rules: Iterable[_Rule]) -> dict[Clock, list[_Rule]]:
+    found: dict[Clock, list[_Rule]] = {}
+    for rule in rules:
+        found.setdefault(rule.clock, []).append(rule)
+    return found
+
+
+def _zones(agenda: Agenda) -> Iterator[str]:
+    """The time zones of a partition's contacts; "" is the installation's."""
+    yield ""
+    for name, number in agenda.zones.items():
+        if number > 0:
+            yield name
+
+
+def _sweep(rule: _Rule, moment: Millis, where: tzinfo, now: Millis) -> Sweep:
+    kind, text = rule.clock
+    local = text if kind == "at" else f"{instant(moment).astimezone(where).date()} {text}"
+    occurrence = Occurrence(
+        id=f"{rule.statement}/{rule.name}/{local.replace(' ', 'T')}",
+        statement=rule.statement,
+        rules=(rule.name,),
+        event=Event(rule.name, moment, {}),
+        dated=True,
+    )
+    return Sweep(occurrences=(occurrence,), begun=now, local=local, moment=moment)
