@@ -277,6 +277,24 @@ async def test_a_version_that_is_published_during_a_sweep_and_live_events_do_not
     assert await store.segments.count("seen") == 300
 
 
+async def test_zones_in_which_a_date_is_the_same_moment_are_swept_together(store: Store, clock: FakeClock) -> None:
+    await publish(store, DATED)
+    engine = engine_on(store, timezone="Europe/Paris", lease=60_000)
+    zones = ("Europe/Berlin", "Europe/Rome", "Europe/Paris", "", "Africa/Lagos")  # there is no summer time before it
+    for at, zone in enumerate(zones):
+        await store.log.append([(f"z{at}", event(store, "Visit", timezone=zone, traits={"country": "FR"}))])
+    await drain(store, engine)
+    clock.set(_utc(20, 9))
+    await engine.turn()
+    begun = [sweep for own in engine.owned for sweep in own.agenda.sweeps.values()]
+    ended = [name for own in engine.owned for name in own.agenda.through]
+    letters = [one for one in begun if one.occurrences[0].rules == ("letter",)]
+    assert len(begun) + len(ended) == 2 * PARTITIONS, "one of the letter, one of the weekly rule for each partition"
+    assert {one.moment for one in letters} <= {clock.now()}
+    await sweep(store, engine)
+    assert len([one for one in await deliveries(store) if one.message == "letter"]) == len(zones)
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before a command", "before its answer"])
 async def test_whoever_dies_during_a_sweep_each_contact_takes_it_once(
     store: Store, redis: Redis, redis_url: str, clock: FakeClock, answered: bool
