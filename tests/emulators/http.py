@@ -118,7 +118,7 @@ class Emulator:
         await runner.cleanup()
 
 
-async def eventually(look: Callable[[], T | None], what: str | Callable[[], str], within: float = 5.0) -> T:
+async def eventually(look: Callable[[], T | None], what: str | Callable[[], str], within: float = 20.0) -> T:
     """What `look` finds, as soon as it finds something; fails after `within` seconds, naming what was missed."""
     deadline = time.monotonic() + within
     while True:

@@ -61,7 +61,7 @@ class Channel:
         """The alert cards, or those of one alert."""
         return [message for message in list(self.messages) if message.alert and alert in ("", message.alert)]
 
-    async def expect_card(self, text: str = "", within: float = 5.0) -> Message:
+    async def expect_card(self, text: str = "", within: float = 20.0) -> Message:
         """The newest card with this text, as soon as it is there."""
         return await eventually(
             lambda: next((card for card in reversed(self.cards()) if text in card.text), None),
@@ -102,7 +102,7 @@ class Message:
             found.update({one["text"]["text"]: one for one in elements if one.get("type") == "button"})
         return found
 
-    async def expect(self, text: str, within: float = 5.0) -> None:
+    async def expect(self, text: str, within: float = 20.0) -> None:
         """Wait until the message says this."""
         missed = lambda: f"{text!r} on the message, which says {self.text!r}"  # noqa: E731
         await eventually(lambda: text in self.text, missed, within)
@@ -137,7 +137,7 @@ class User:
         """Press a button of a message."""
         return await self._acknowledged(self.press(message, label))
 
-    async def hears(self, text: str, within: float = 5.0) -> Message:
+    async def hears(self, text: str, within: float = 20.0) -> Message:
         """The newest message shown to this person alone that has the text."""
         heard = self._slack.heard
         return await eventually(
@@ -146,7 +146,7 @@ class User:
             within,
         )
 
-    async def sees_form(self, text: str, within: float = 5.0) -> Form:
+    async def sees_form(self, text: str, within: float = 20.0) -> Form:
         """The newest form that is open to this person and says this."""
         views = self._slack.views
         return await eventually(

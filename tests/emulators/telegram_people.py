@@ -57,7 +57,7 @@ class Post:
     def is_card(self) -> bool:
         return any(data.startswith(("claim ", "release ")) for data in self.buttons.values())
 
-    async def expect(self, text: str, within: float = 5.0) -> None:
+    async def expect(self, text: str, within: float = 20.0) -> None:
         """Wait until the message says this."""
         missed = lambda: f"{text!r} on the message, which says {self.text!r}"  # noqa: E731
         await eventually(lambda: text in self.text, missed, within)
@@ -73,7 +73,7 @@ class Chat:
         self.migrated_to: int | None = None
         self.kicked = False
 
-    async def expect_card(self, text: str = "", within: float = 5.0) -> Post:
+    async def expect_card(self, text: str = "", within: float = 20.0) -> Post:
         """The newest card with this text, as soon as it is there."""
         return await eventually(
             lambda: next((post for post in reversed(self.posts) if post.is_card and text in post.text), None),
@@ -81,7 +81,7 @@ class Chat:
             within,
         )
 
-    async def expect(self, text: str, within: float = 5.0) -> Post:
+    async def expect(self, text: str, within: float = 20.0) -> Post:
         """The newest message with this text, as soon as it is there."""
         return await eventually(
             lambda: next((post for post in reversed(self.posts) if text in post.text), None),
@@ -119,11 +119,11 @@ class User:
         """Press a button of a message."""
         assert await self.sends(self.press(post, label)) == 200
 
-    async def hears(self, text: str, within: float = 5.0) -> Post:
+    async def hears(self, text: str, within: float = 20.0) -> Post:
         """The newest private message with the text."""
         return await self._telegram.chats[self.id].expect(text, within)
 
-    async def sees(self, text: str, within: float = 5.0) -> dict[str, Any]:
+    async def sees(self, text: str, within: float = 20.0) -> dict[str, Any]:
         """The words shown over the chat after a press."""
         toasts = self._telegram.toasts
         return await eventually(
