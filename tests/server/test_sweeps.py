@@ -295,6 +295,24 @@ async def test_zones_in_which_a_date_is_the_same_moment_are_swept_together(store
     assert len([one for one in await deliveries(store) if one.message == "letter"]) == len(zones)
 
 
+async def test_a_partition_that_changes_hands_during_a_sweep_goes_on_where_it_was(store: Store) -> None:
+    await publish(store, RULES)
+    first = engine_on(store, lease=60_000)
+    ids = await people(store, 1500, wishlist=["p1"])
+    await drain(store, first)
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await first.turn()
+    await first.turn()
+    second = engine_on(store, lease=60_000)
+    for _ in range(2):
+        for engine in (second, first):
+            await engine.rebalance()
+    assert len(first.owned) == len(second.owned) == PARTITIONS // 2
+    await sweep(store, first, second)
+    assert sorted(one.contact for one in await deliveries(store)) == ids
+    assert {(await load(store, contact)).score for contact in ids} == {1}
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before a command", "before its answer"])
 async def test_whoever_dies_during_a_sweep_each_contact_takes_it_once(
     store: Store, redis: Redis, redis_url: str, clock: FakeClock, answered: bool
