@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -229,6 +230,29 @@ def test_a_team_of_one_does_without_the_second_person(installation: Installation
     assert installation.relance("approval", "on").startswith("on")
 
 
+def test_check_tells_what_sites_send_in_vain_and_publish_tells_each_mistake_once(
+    installation: Installation, tmp_path: Path
+) -> None:
+    key = json.loads(installation.relance("source", "add", "vain", "--json"))["write_key"]
+    call = {"userId": "7", "traits": {"firstName": "Ada", "shoeSize": 39, "country": "FR"}}
+    assert httpx.post(f"{installation.url}/v1/identify", json=call, auth=(key, "")).status_code == 200
+    file = tmp_path / "r.rules"
+    file.write_text(RULES + "attribute shoe_size: number\n")
+    installation.relance("publish", str(file))
+    file.write_text(RULES)
+    installation.wait_quiet()
+    httpx.post(f"{installation.url}/v1/identify", json={**call, "traits": {"hatSize": 5}}, auth=(key, ""))
+    deadline = time.monotonic() + 30
+    while "hat_size (1)" not in (told := installation.relance("check", str(file))):
+        assert time.monotonic() < deadline, told
+        time.sleep(0.3)
+    assert "no mistakes" in told
+    file.write_text(RULES + 'purpose p: "Yes."\ntrigger t for p: on "X"\n  send email nothing_yet\n')
+    refused = relance(installation.environment, "publish", str(file))
+    assert refused.returncode == 1
+    assert refused.stderr.count("there is no email message nothing_yet") == 1
+
+
 def test_doctor_finds_nothing_wrong_with_a_running_installation(installation: Installation) -> None:
     findings = json.loads(installation.relance("doctor", "--json"))
     assert {finding["verdict"] for finding in findings} <= {"good", "note"}
@@ -305,3 +329,12 @@ def test_the_package_that_runs_is_ours() -> None:
     root = Path(__file__).parents[2]
     for package in (bots, rules, server):
         assert Path(package.__file__ or "").is_relative_to(root)
+
+
+def test_deliveries_are_listed_and_one_that_there_is_not_is_one_line(installation: Installation) -> None:
+    assert installation.relance("deliveries", "--state", "failed") == "no deliveries\n"
+    assert json.loads(installation.relance("deliveries", "--json")) == {"deliveries": [], "next": None}
+    failed = relance(installation.environment, "deliveries", "retry", "0-nothing")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("relance: there is no such delivery")
+    assert relance(installation.environment, "deliveries", "--state", "lost").returncode == 2

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bots.commands import run
+from rules.contact import Contact
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.outgoing import MessageDelivery
@@ -90,6 +91,23 @@ async def test_deliveries_of_one_moment_are_told_apart_by_the_cursor(office, out
         await office.contact(f"c{number}")
         await office.post(f"c{number}")
     assert len({one.id async for one in _pages(outgoing, 2)}) == 7
+
+
+async def test_a_contacts_deliveries_are_also_those_of_the_contacts_that_were_joined_into_it(office, outgoing, clock):
+    old, new = f"u{1:017}", f"u{2:017}"
+    for contact in (old, new):
+        await office.contact(contact)
+        await office.post(contact)
+    await office.send()
+    late = await office.post(old)
+    await office.write_contact(Contact(id=old, moved_to=new))
+    attributes = {"email": "new@example.org"}
+    await office.write_contact(Contact(id=new, attributes=attributes, merged=[f"{old}>{new}"]))
+    for _ in range(2):
+        await office.send()
+    listed = (await outgoing.listing(MARTA, ref=old)).deliveries
+    assert len(listed) == 3
+    assert (await outgoing.get(MARTA, late.id)).contact == new
 
 
 @pytest.mark.parametrize("state", ["failed", "unknown", "refused"])
