@@ -306,7 +306,7 @@ def build_services(
     )
     return Services(
         ingest=ingest,
-        exports=Exports(store, rulebooks),
+        exports=Exports(store, rulebooks, timezone=timezone),
         imports=Imports(store, clock, rulebooks, consents, joining, timezone=timezone),
         contacts=contacts,
         consents=consents,

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 from rules.contact import Contact
 from rules.moment import instant
 from rules.rulebook import Rulebook
+from rules.score import score_at
 from server.errors import NotFound
 from server.model.actor import Actor
 from server.services.access import require
@@ -25,9 +26,10 @@ _SLICE: Final = 500  # contacts
 class Exports:
     """Gives contacts out, unmasked: for who may read the installation's key."""
 
-    def __init__(self, store: Store, rulebooks: Rulebooks) -> None:
+    def __init__(self, store: Store, rulebooks: Rulebooks, *, timezone: str = "UTC") -> None:
         self._store = store
         self._rulebooks = rulebooks
+        self._timezone = timezone
 
     async def columns(self, actor: Actor) -> list[str]:
         """The names of the columns, in order. Raises `Forbidden`."""
@@ -37,7 +39,10 @@ class Exports:
                 "created", "last_seen"]  # fmt: skip
 
     async def rows(self, actor: Actor, of: Of = "contacts", name: str = "") -> AsyncIterator[dict[str, Any]]:
-        """A row a contact. Raises `Forbidden`, `NotFound` for a segment or list that the rulebook does not have."""
+        """A row a contact, the score as it is now.
+
+        Raises `Forbidden`, `NotFound` for a segment or list that the rulebook does not have.
+        """
         require(actor, "admin", "admin")
         book = await self._rulebooks.live()
         if of != "contacts" and (of, name) not in book.sources:
@@ -46,7 +51,8 @@ class Exports:
         async for ids in pages:
             for contact in await self._store.contacts.load_many(ids):
                 if contact is not None and not contact.moved_to:
-                    yield _row(contact, book)
+                    tenths = score_at(contact, book, self._store.clock.now(), self._timezone)
+                    yield _row(contact, book, tenths / 10)
 
     async def _all(self) -> AsyncIterator[list[str]]:
         cursor: str | None = None
@@ -71,7 +77,7 @@ def _attributes(book: Rulebook) -> list[str]:
     return [name for name in book.attributes if name != "email"]
 
 
-def _row(contact: Contact, book: Rulebook) -> dict[str, Any]:
+def _row(contact: Contact, book: Rulebook, score: float) -> dict[str, Any]:
     identities: dict[str, str] = {}
     for namespace, value in contact.identities:
         identities.setdefault(namespace, value)
@@ -81,7 +87,7 @@ def _row(contact: Contact, book: Rulebook) -> dict[str, Any]:
         "email": contact.attributes.get("email") or identities.get("email"),
         "anonymous": identities.get("anonymous"),
         **{name: contact.attributes.get(name) for name in _attributes(book)},
-        "score": contact.score,
+        "score": score,
         "segments": sorted(contact.segments),
         "lists": sorted(contact.lists),
         "consents": {purpose: consent.status for purpose, consent in contact.consents.items()},

@@ -11,6 +11,7 @@ from rules.entry import Entry, EventReceived, ListChanged
 from server.engine.engine import Engine
 from server.errors import Invalid
 from server.model.actor import SYSTEM
+from server.services.exports import Exports
 from server.services.rulebooks import Rulebooks
 from server.services.segments import Lists, Segments
 from server.store.store import Store
@@ -166,6 +167,14 @@ async def test_equal_scores_are_paged_without_gap_or_repeat(store: Store) -> Non
         some, cursor = await segments.ids(SYSTEM, "signed", 50, cursor)
         ids += some
     assert ids == [contact_id for contact_id, _ in expected]
+
+
+async def test_an_export_has_the_scores_as_they_are_now(store: Store, clock: FakeClock) -> None:
+    await publish(store, AGEING)
+    told = await told_to(store, engine_on(store), random.Random(4))
+    clock.advance(days=9)
+    rows = [row async for row in Exports(store, Rulebooks(store)).rows(SYSTEM, "segment", "everyone")]
+    assert sorted((row["id"], row["score"]) for row in rows) == sorted(plain_ranking(told, clock.now()))
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1:a", "1:a:x", "x:a:1"])
