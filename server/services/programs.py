@@ -10,13 +10,16 @@ import msgspec
 __all__ = ["Visit", "is_program"]
 
 _AGENT: Final = re.compile(
-    r"bot\b|crawl|spider|scan|preview|prefetch|fetch|monitor|validator|check(er|ing)|headless|phantomjs|"
+    r"(?<!cu)bot\b|crawl|spider|scan(ner)?\b|preview|prefetch|fetch|monitor|validator|check(er|ing)\b|headless|phantomjs|"
     r"barracuda|proofpoint|mimecast|forcepoint|ironport|symantec|trendmicro|sophos|fireeye|cloudmark|bitdefender|"
-    r"safelinks|microsoft office|ms-office|skypeuri|slack-imgproxy|facebookexternalhit|whatsapp|telegram|embedly|"
-    r"curl/|wget|python-|python/|aiohttp|httpx|go-http|java/|okhttp|apache-http|libwww|node-fetch|axios|ruby|perl",
+    r"safelinks|slack-imgproxy|facebookexternalhit|whatsapp/|embedly|"
+    r"\bcurl/|\bwget|\bpython|aiohttp|httpx|go-http|\bjava/|okhttp|apache-http|libwww|node-fetch|axios|\bruby\b|\bperl\b",
     re.IGNORECASE,
 )
-_PICTURES: Final = re.compile(r"googleimageproxy|yahoomailproxy", re.IGNORECASE)  # they fetch when a person looks
+_OFFICE: Final = re.compile(
+    r"microsoft office|ms-?office|skypeuri", re.IGNORECASE
+)  # looks at links before a browser does
+_PROXIES: Final = re.compile(r"googleimageproxy|yahoomailproxy", re.IGNORECASE)  # they fetch when a person looks
 _PRIVACY: Final = "Mozilla/5.0"  # Apple Mail fetches every picture of every mail, and says no more than this
 
 
@@ -28,9 +31,14 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     ahead: bool = False
 
 
-def is_program(visit: Visit) -> bool:
-    """Whether nobody looks: a HEAD, a fetch ahead, no agent or one that is known to be a program."""
+def is_program(visit: Visit, *, picture: bool = False) -> bool:
+    """Whether nobody looks: a HEAD, a fetch ahead, no agent or one that is known to be a program.
+
+    A `picture` is fetched by Outlook itself, and by the services of mail that hide their readers' addresses.
+    """
     agent = visit.user_agent.strip()
     if visit.method != "GET" or visit.ahead or not agent or agent == _PRIVACY:
         return True
-    return bool(_AGENT.search(agent)) and not _PICTURES.search(agent)
+    if picture and _PROXIES.search(agent):
+        return False
+    return bool(_AGENT.search(agent)) or (not picture and bool(_OFFICE.search(agent)))

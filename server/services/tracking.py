@@ -52,7 +52,7 @@ class Tracking:
     async def opened(self, token: str, visit: Visit) -> None:
         """The picture of a mail was fetched. Raises `Unavailable`."""
         link = self._links.read(token, "open")
-        if link is None or is_program(visit):
+        if link is None or is_program(visit, picture=True):
             return
         entry = await self._event(link, "Email Opened", f"{link.delivery}:opened", {})
         await self._tracks.opened(_mail(link), entry)

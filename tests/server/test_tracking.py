@@ -149,10 +149,23 @@ async def test_a_head_leads_on_and_does_not_count(services, api):
     assert await services.logged() == []
 
 
-def test_pictures_that_a_mail_service_fetches_for_a_reader_count():
-    agent = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
-    assert not is_program(Visit(user_agent=agent))
-    assert is_program(Visit(user_agent="Mozilla/5.0"))  # Apple Mail fetches all of them, read or not
+@pytest.mark.parametrize(
+    ("agent", "clicks", "opens"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Safari/604.1", 1, 1),
+        ("Mozilla/5.0 (Linux; Android 11; CUBOT NOTE 20) Chrome/120.0 Mobile Safari/537.36", 1, 1),
+        ("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Thunderbird/115.3", 1, 1),
+        ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", 1, 1),
+        ("Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17531; Pro)", 0, 1),
+        ("Mozilla/5.0", 0, 0),  # Apple Mail fetches all pictures, read or not
+        ("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", 0, 0),
+        ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/126.0.0.0 Safari/537.36", 0, 0),
+        ("Go-http-client/1.1", 0, 0),
+    ],
+)
+def test_who_clicks_and_who_opens(agent, clicks, opens):
+    visit = Visit(user_agent=agent)
+    assert (not is_program(visit), not is_program(visit, picture=True)) == (bool(clicks), bool(opens))
 
 
 async def test_a_link_that_is_none_of_ours_leads_nowhere(services, api):
