@@ -58,6 +58,7 @@ HELD: Final[Millis] = 8000  # a message is one courier's alone for this long, un
 _MARGIN: Final[Millis] = 5000  # from a channel's time-out to the moment at which a courier counts as dead
 _READS: Final = 20  # of a contact whose consent changes again and again
 _IN_HAND: Final = 16  # messages of one partition
+_UNREADABLE: Final[Millis] = 600_000  # until a message that cannot be opened is tried again
 _SHORTEST_LOOK: Final[Millis] = 10_000  # at a paused rule
 _LONGEST_LOOK: Final[Millis] = 60_000
 
@@ -140,6 +141,7 @@ class Sending:
         delivery = taken.delivery
         if delivery is None:
             log.error("message cannot be opened", delivery=taken.id)
+            await self._outbox.put_off(taken, self._clock.now() + _UNREADABLE)
             return {}
         if delivery.state == "sending" and delivery.channel in REPEATED:
             delivery = replace(delivery, state="waiting")

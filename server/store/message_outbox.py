@@ -196,6 +196,14 @@ class MessageOutbox:
             [written] = await self._finish([(names, words)])
         return bool(written)
 
+    async def put_off(self, taken: TakenMessage, moment: Millis) -> None:
+        """Let go of a message that cannot be opened, as it is, until a moment."""
+        with redis_needed():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zadd(keys.messages_due(taken.partition), {taken.id: moment})
+                pipe.zrem(keys.messages_sending(taken.partition), taken.id)
+                await pipe.execute()
+
     async def change(self, found: Found, after: MessageDelivery, now: Millis, *, due: Millis | None = None) -> bool:
         """Change a message that no courier has; False where one has it, or it is not as it was found any more."""
         partition, state = found.partition, after.state

@@ -518,6 +518,20 @@ async def test_a_join_during_the_look_at_a_message_is_noticed(office, store):
     assert await office.state(delivery) == ("refused", "no_consent")
 
 
+async def test_a_message_that_cannot_be_opened_stops_no_other(office, clock):
+    await office.contact()
+    broken, whole = await office.post(), await office.post()
+    name = keys.delivery(office.store.partition("c1"), broken.id)
+    row = await office.store.redis.get(name)
+    await office.store.redis.set(name, b"damaged")
+    await office.send()
+    assert await office.state(whole) == ("sent", "")
+    await office.store.redis.set(name, row)
+    clock.advance(minutes=10)
+    await office.send()
+    assert await office.state(broken) == ("sent", "")
+
+
 async def test_messages_to_one_contact_are_handed_over_one_after_the_other(office):
     await office.contact()
     office.email.latency = 0.005
