@@ -12,7 +12,7 @@ from rules.consent import consented
 from rules.consequences import has_taken, rule_of
 from rules.contact import Contact, Event, Millis
 from rules.course import Course
-from rules.decision import Decision
+from rules.decision import Decision, Mishap
 from rules.entry import (
     Absorbed,
     AlertActed,
@@ -28,6 +28,7 @@ from rules.entry import (
     ScenarioResumed,
     TaskAdded,
 )
+from rules.expression import EVALUATION_FAULTS, fault
 from rules.facts import EventFacts, facts_now
 from rules.framing import begin, change_for, close, finish, follow_change, note_moments, renew
 from rules.history import History
@@ -223,14 +224,16 @@ def occur(
 ) -> Decision:
     """Let a contact's rules take an occurrence: those that have not yet, and whose `to` is true of the contact.
 
-    Most contacts are not concerned: then nothing is to be written, and nothing is worked out but that.
+    Most contacts are not concerned: then nothing is to be written, and nothing is worked out but that; the decision
+    then tells of conditions that met an error.
     """
     if contact.moved_to:
         return Decision(changed=False, ignored="moved")
     keys = [f"{occurrence.statement}/{name}" for name in occurrence.rules]
     waiting = contact.version != book.version or (contact.changes_at is not None and contact.changes_at <= now)
-    if not waiting and not _concerns(contact, occurrence, keys, plan_of(book), now, timezone):
-        return Decision(changed=False, ignored="stale")
+    quiet = Decision(changed=False, ignored="stale")
+    if not waiting and not _concerns(contact, occurrence, keys, plan_of(book), now, timezone, quiet.mishaps):
+        return quiet
     now = max(now, contact.last_seen)
     course = Course(contact, plan_of(book), now, entry_id, timezone, past=past, former=former)
     begin(course)
@@ -239,9 +242,18 @@ def occur(
 
 
 def _concerns(
-    contact: Contact, occurrence: Occurrence, keys: Sequence[str], plan: Plan, now: Millis, timezone: str
+    contact: Contact,
+    occurrence: Occurrence,
+    keys: Sequence[str],
+    plan: Plan,
+    now: Millis,
+    timezone: str,
+    mishaps: list[Mishap],
 ) -> bool:
-    """Whether one of the rules is for the contact, as far as its consent and the rule's `to` say."""
+    """Whether one of the rules is for the contact, as far as its consent and the rule's `to` say.
+
+    `mishaps` takes the errors that conditions met.
+    """
     facts = None
     for key in keys:
         rule = rule_of(plan.book, key)
@@ -258,6 +270,11 @@ def _concerns(
                 facts["event"] = EventFacts(occurrence.event)
         if plan.ageing and condition.expression.reads.reads_score:
             facts["contact"]["score"] = Decimal(score_at(contact, plan.book, now, timezone)) / 10
-        if condition.expression.matches(facts):
-            return True
+        try:
+            if condition.expression.run(facts):
+                return True
+        except EVALUATION_FAULTS as problem:
+            error = fault(problem)
+            kind = occurrence.statement
+            mishaps.append(Mishap(rule=rule.name, kind=error.kind, symbol=error.symbol, statement=kind))
     return False

@@ -57,6 +57,10 @@ class Commits:
             own.writing = task
         return task
 
+    def count(self, batch: Batch) -> None:
+        """Count what a batch that is not written tells of rules: it says how often they match, and meet errors."""
+        self._stats.add(Counter(batch.matched))
+
     async def wait(self, own: Owned) -> None:
         """Wait until what was sent of a partition is written; what became of it is told to who sent it."""
         if own.writing is not None:
@@ -91,7 +95,7 @@ class Commits:
     def _written(self, batch: Batch, keep: bool) -> None:
         own = batch.owned
         own.transfers = own.transfers or batch.transfers
-        self._stats.add(Counter(batch.matched))
+        self.count(batch)
         next_timer = own.next_timer
         for contact in batch.changed.values():
             if keep or contact.id in own.contacts:

@@ -98,6 +98,8 @@ class Sweeps:
             for contact in waiting:
                 looking.one(contact, past[contact.id])
         self._progress(batch, group, some)
+        if batch.empty:
+            self._commits.count(batch)
         await self._commits.write([batch], keep=False)
         if some.sealed:
             number = len(some.sealed)
@@ -206,10 +208,12 @@ class _Looking:
             _log.error("contact left as it was", contact=contact.id, error=type(error).__name__)
             self._own.contacts.pop(contact.id, None)
             return
-        if any(decision.changed for _, decision in decisions):
+        changed = any(decision.changed for _, decision in decisions)
+        if changed:
             self._batch.touch(contact, True, before)
-            for cause, decision in decisions:
-                self._batch.add(contact, decision, cause)
+        for cause, decision in decisions:  # one that changes nothing may tell of conditions that met an error
+            self._batch.add(contact, decision, cause)
+        if changed:
             self._batch.seal(contact)
 
     def _decide(self, contact: Contact, name: str, sweep: Sweep, past: Sequence[Event]) -> Iterator[Decision]:

@@ -313,6 +313,20 @@ async def test_a_partition_that_changes_hands_during_a_sweep_goes_on_where_it_wa
     assert {(await load(store, contact)).score for contact in ids} == {1}
 
 
+async def test_a_condition_that_misses_a_value_is_counted_for_its_rule(store: Store) -> None:
+    await publish(store, RULES)
+    engine = engine_on(store, lease=60_000)
+    await people(store, 30, wishlist=["p1"])
+    await store.log.append([(f"m{at}", event(store, "Visit")) for at in range(20)])
+    await drain(store, engine)
+    await store.log.append_everywhere(price_drop(store, "p1", "b1"))
+    await sweep(store, engine)
+    await engine.rebalance()
+    await store.stats.flush()
+    counts = await Rulebooks(store).counts("dropped")
+    assert (counts.matched, counts.missing, counts.errors) == (30, 20, 0)
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before a command", "before its answer"])
 async def test_whoever_dies_during_a_sweep_each_contact_takes_it_once(
     store: Store, redis: Redis, redis_url: str, clock: FakeClock, answered: bool
