@@ -37,6 +37,7 @@ SENTENCES: Final = (
     mark("a {kind} has no lines under it; a line that ends in \\ goes on in the next"),
     mark("a {kind} needs at least one action, indented under it"),
     mark("a {kind} acts at once: this step belongs under a scenario"),
+    mark("a digest is not claimed: take `claim within` out"),
     mark("this line belongs under a trigger or a scenario: indent it"),
     mark("an indented line belongs to a statement, and none is above it"),
     mark("indent a statement with spaces or with tabs, not with both"),

@@ -328,6 +328,8 @@ def read_digest(reader: Reader, body: list[Reader]) -> Digest | None:
         reader.tell(name, "a digest needs an alert, indented under it", "no steps")
     if not alerts:
         return None
+    if alerts[0].claim_within is not None:
+        body[0].tell(_whole(body[0]), "a digest is not claimed: take `claim within` out", "claim")
     return Digest(
         name=reader.name(), occasion=occasion, top=top, of=str(of), by=by, alert=alerts[0], line=reader.line.number
     )

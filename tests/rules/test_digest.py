@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from rules import RuleErrors, parse_rulebook
 from rules.digest import digest_text, last_occurrence, value_of
 from rules.entry import ListChanged
 from rules.rulebook import Rulebook
@@ -77,6 +80,13 @@ def test_who_has_no_number_is_left_out() -> None:
         story = Story(rules)
         story.happens("Page Viewed")
         assert value_of(copy_of(story.contact), rules.digests["top"], rules, story.now, "UTC") is None, by
+
+
+def test_a_digest_is_not_claimed() -> None:
+    text = TEXT.format(of="met", by="contact.score", alert="Hello")
+    with pytest.raises(RuleErrors) as errors:
+        parse_rulebook(text.rstrip() + ", claim within 30 minutes else alert sales\n")
+    assert [problem.code for problem in errors.value.problems] == ["claim"]
 
 
 def test_a_digest_says_its_text_which_speaks_of_no_contact() -> None:

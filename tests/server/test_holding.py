@@ -122,6 +122,38 @@ async def test_a_card_that_has_to_be_posted_again_is_counted_once(shop: Shop) ->
     assert len(shop.slack.messages) == 3
 
 
+@pytest.mark.soak
+async def test_of_ten_thousand_alerts_in_a_minute_none_is_lost_and_leads_can_be_taken_meanwhile(shop: Shop) -> None:
+    store, holding, number = shop.store, shop.services.holding, 10_000
+    holding.budget = 60
+    for start in range(0, number, 500):
+        names = [f"c{at}" for at in range(start, start + 500)]
+        entries = [event(store, "Cart Filled", traits={"first_name": name}, message_id=name) for name in names]
+        await store.log.append(list(zip(names, entries, strict=True)))
+    delivering = asyncio.create_task(_flood(shop))
+    while await store.log.lag():
+        await asyncio.sleep(0.05)
+    for alert in (await shop.services.alerts.listing(SYSTEM, limit=20)).alerts:
+        assert (await shop.services.alerts.claim(ANA, alert.id)).owner in ("", ANA.id)
+    await delivering
+    posted = [message.card for message in shop.slack.messages if message.card.kind == "alert"]
+    assert (len(posted), len({card.alert for card in posted})) == (60, 60)
+    assert len({message.card.alert for message in shop.terminal.messages}) == number
+    shop.clock.advance(hours=1)
+    await shop.deliver()
+    [told] = [message.card for message in shop.slack.messages if message.card.kind == "held"]
+    assert told.count == number - 60
+    assert await store.alerts.count("open") + await store.alerts.count("claimed") == number
+
+
+async def _flood(shop: Shop) -> None:
+    """Deliver until everything has its place, an hour's worth of pace at most."""
+    while len(shop.terminal.messages) < 10_000 or len(shop.slack.messages) < 60:
+        await asyncio.gather(*(shop.services.deliveries.deliver(each) for each in range(shop.store.partitions)))
+        shop.clock.advance(seconds=1)
+        await asyncio.sleep(0.01)
+
+
 async def test_a_muted_rule_shows_no_new_card_in_that_chat_until_the_moment(shop: Shop) -> None:
     until = shop.clock.now() + 2 * HOUR
     assert await shop.services.holding.mute(ANA, "cart", "slack", ("C1", "#sales"), until) == SALES
