@@ -13,7 +13,7 @@ _AGENT: Final = re.compile(
     r"(?<!cu)bot\b|crawl|spider|scan(ner)?\b|preview|prefetch|fetch|monitor|validator|check(er|ing)\b|headless|phantomjs|"
     r"barracuda|proofpoint|mimecast|forcepoint|ironport|symantec|trendmicro|sophos|fireeye|cloudmark|bitdefender|"
     r"safelinks|slack-imgproxy|facebookexternalhit|whatsapp/|embedly|"
-    r"\bcurl/|\bwget|\bpython|aiohttp|httpx|go-http|\bjava/|okhttp|apache-http|libwww|node-fetch|axios|\bruby\b|\bperl\b",
+    r"\bcurl/|\bwget|python-requests|go-http|\bjava/|okhttp|apache-http|libwww|node-fetch|axios|\bruby\b|\bperl\b",
     re.IGNORECASE,
 )
 _OFFICE: Final = re.compile(
