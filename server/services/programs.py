@@ -16,9 +16,7 @@ _AGENT: Final = re.compile(
     r"\bcurl/|\bwget|python-requests|go-http|\bjava/|okhttp|apache-http|libwww|node-fetch|axios|\bruby\b|\bperl\b",
     re.IGNORECASE,
 )
-_OFFICE: Final = re.compile(
-    r"microsoft office|ms-?office|skypeuri", re.IGNORECASE
-)  # looks at links before a browser does
+_OFFICE: Final = re.compile(r"microsoft office|ms-?office|skypeuri", re.IGNORECASE)  # looks at links before a browser
 _PROXIES: Final = re.compile(r"googleimageproxy|yahoomailproxy", re.IGNORECASE)  # they fetch when a person looks
 _PRIVACY: Final = "Mozilla/5.0"  # Apple Mail fetches every picture of every mail, and says no more than this
 
@@ -34,11 +32,14 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 def is_program(visit: Visit, *, picture: bool = False) -> bool:
     """Whether nobody looks: a HEAD, a fetch ahead, no agent or one that is known to be a program.
 
-    A `picture` is fetched by Outlook itself, and by the services of mail that hide their readers' addresses.
+    A `picture` is fetched by Outlook itself, and by the services of mail that hide their readers' addresses; Apple's
+    does so whether somebody reads or not.
     """
     agent = visit.user_agent.strip()
-    if visit.method != "GET" or visit.ahead or not agent or agent == _PRIVACY:
+    if visit.method != "GET" or visit.ahead or not agent:
         return True
     if picture and _PROXIES.search(agent):
         return False
-    return bool(_AGENT.search(agent)) or (not picture and bool(_OFFICE.search(agent)))
+    if _AGENT.search(agent):
+        return True
+    return agent == _PRIVACY if picture else bool(_OFFICE.search(agent))

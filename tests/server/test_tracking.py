@@ -157,7 +157,7 @@ async def test_a_head_leads_on_and_does_not_count(services, api):
         ("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Thunderbird/115.3", 1, 1),
         ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", 1, 1),
         ("Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17531; Pro)", 0, 1),
-        ("Mozilla/5.0", 0, 0),  # Apple Mail fetches all pictures, read or not
+        ("Mozilla/5.0", 1, 0),  # Apple Mail fetches all pictures, read or not
         ("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", 0, 0),
         ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/126.0.0.0 Safari/537.36", 0, 0),
         ("Go-http-client/1.1", 0, 0),
