@@ -24,6 +24,7 @@ QUEUE: Final = "relance:queue"
 DOORBELL: Final = "relance:doorbell"
 DELIVER: Final = "deliver"
 
+_ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=repr)  # arq keeps the error of a job that a dead worker had
 _STALE: Final[Millis] = 60_000  # a bell that is heard later than this tells nothing: the sweep has been there
 _STROKES: Final = 64  # strokes that the doorbell holds
 _TICK: Final[Millis] = 50  # deferred bells of a partition within this time are one
@@ -46,7 +47,7 @@ class Queue:
         pool: ConnectionPool[Any] = ConnectionPool.from_url(url)
         arq = ArqRedis(
             pool,
-            job_serializer=msgspec.msgpack.encode,
+            job_serializer=_ENCODER.encode,
             job_deserializer=msgspec.msgpack.decode,
             default_queue_name=QUEUE,
             expires_extra_ms=_STALE,
