@@ -11,13 +11,17 @@ import click
 
 from rules.errors import Problem, RuleErrors
 from rules.printing import format_text
-from server.bootstrap import Relance
+from server.bootstrap import NotRunning, Relance
 from server.cli.session import as_json, operator, tell, with_relance
+from server.errors import Unavailable
 from server.services.rulebooks import Checked, WrongRulebook
 from server.services.rulebooks import check as check_text
+from server.settings import SettingsError
 from server.store.rulebooks import RulebookVersion
 
 __all__ = ["FILE", "check", "fmt", "history", "publish", "read", "report", "rollback"]
+
+_SHOWN = 10  # names of traits
 
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
@@ -26,11 +30,31 @@ FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 @click.argument("file", type=FILE)
 @as_json
 def check(file: Path, as_json: bool) -> None:
-    """Tell all mistakes of a rulebook."""
-    checked = check_text(read(file))
-    result = {"ok": checked.ok, "errors": checked.problems, "warnings": checked.warnings}
-    tell(result, report(file, checked), as_json)
+    """Tell all mistakes of a rulebook; where Relance runs, also messages that are missing and traits sent in vain."""
+    text = read(file)
+    try:
+        checked, in_vain = with_relance(lambda relance: _check(relance, text))
+    except (NotRunning, Unavailable, SettingsError):
+        checked, in_vain = check_text(text), {}
+    result = {"ok": checked.ok, "errors": checked.problems, "warnings": checked.warnings, "undeclared": in_vain}
+    tell(result, "\n".join([report(file, checked), *_in_vain(in_vain)]), as_json)
     sys.exit(0 if checked.ok else 1)
+
+
+async def _check(relance: Relance, text: str) -> tuple[Checked, dict[str, int]]:
+    rulebooks = relance.services.rulebooks
+    checked = await rulebooks.check(text)
+    return checked, await rulebooks.sent_in_vain(checked.book) if checked.book is not None else {}
+
+
+def _in_vain(traits: dict[str, int]) -> list[str]:
+    """What sites send and no attribute takes, the most frequent first."""
+    often = sorted(traits.items(), key=lambda one: (-one[1], one[0]))
+    if not often:
+        return []
+    names = ", ".join(f"{name} ({count})" for name, count in often[:_SHOWN])
+    more = f" and {len(often) - _SHOWN} more" if len(often) > _SHOWN else ""
+    return [f"sites send what no attribute takes, so it is not stored: {names}{more}"]
 
 
 @click.command()

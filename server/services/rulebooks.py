@@ -112,7 +112,8 @@ class Rulebooks:
         if not missing:
             return checked
         problems = sorted([*checked.problems, *missing], key=lambda problem: (problem.line, problem.column))
-        return replace(checked, problems=problems, book=None)
+        others = [warning for warning in checked.warnings if warning not in missing]
+        return replace(checked, problems=problems, warnings=others, book=None)
 
     async def _messages(self) -> Known:
         """The messages that there are."""
@@ -164,9 +165,10 @@ class Rulebooks:
         """How often a rule fired or counted, met a missing value, and met another error."""
         return await self._store.stats.rule(name)
 
-    async def sent_in_vain(self) -> dict[str, int]:
-        """Traits that sites send and the published rulebook does not declare, with how often."""
-        taken = {attribute.trait or name for name, attribute in (await self.live()).attributes.items()}
+    async def sent_in_vain(self, book: Rulebook | None = None) -> dict[str, int]:
+        """Traits that sites send and a rulebook, the published one where none is given, does not declare: how often."""
+        declared = (book or await self.live()).attributes
+        taken = {attribute.trait or name for name, attribute in declared.items()}
         return {trait: count for trait, count in (await self._store.stats.undeclared()).items() if trait not in taken}
 
     async def versions(self, limit: int = 50) -> list[RulebookVersion]:
