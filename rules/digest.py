@@ -20,7 +20,7 @@ from rules.rulebook import At, Digest, Rulebook
 from rules.score import score_at
 from rules.template import render
 
-__all__ = ["belongs", "digest_text", "last_occurrence", "value_of"]
+__all__ = ["belongs", "digest_text", "last_occurrence", "next_occurrence", "value_of"]
 
 _LONGEST: Final[Millis] = 9 * DAY  # between two occurrences, gaps of clocks included
 
@@ -40,6 +40,15 @@ def last_occurrence(digest: Digest, after: Millis, now: Millis, where: tzinfo) -
         latest = following
         following = every(occasion.day, occasion.time, where, following)
     return latest
+
+
+def next_occurrence(digest: Digest, now: Millis, where: tzinfo) -> Millis | None:
+    """When a digest comes next; None where its moment is past."""
+    occasion = digest.occasion
+    if isinstance(occasion, At):
+        moment = moment_at(occasion.moment, where)
+        return moment if moment > now else None
+    return every(occasion.day, occasion.time, where, now)
 
 
 def belongs(contact: Contact, digest: Digest, book: Rulebook) -> bool:

@@ -6,6 +6,8 @@ from typing import Final, Self
 
 from bots.commands.base import Asking, Command, Misused, fold
 from bots.replies import Button, Field, Reply, Table
+from rules.digest import next_occurrence
+from rules.moment import zone
 from rules.rulebook import Rulebook
 from rules.words import WORDS
 from server.errors import Ambiguous, NotFound
@@ -122,6 +124,10 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
                 if worth.won or worth.lost:
                     text += t(" ({won} won, {lost} lost)", won=t.number(worth.won), lost=t.number(worth.lost))
                 fields.append(Field(t("Worth it"), text))
+        if kind == "digest":
+            zone_name = asking.services.timezone
+            moment = next_occurrence(book.digests[self.name], asking.clock.now(), zone(zone_name))
+            fields.append(Field(t("Next"), t.local(moment, zone_name) if moment else t("never: its moment is past")))
         pause = next((one for one in await asking.services.pauses.all() if one.name == self.name), None)
         if pause is not None and kind in ("trigger", "scenario"):
             fields.append(Field(t("Paused"), t("by {name}, {ago}", name=pause.by,

@@ -40,6 +40,9 @@ trigger hot_lead: on enter hot
 trigger second_cart: on "Product Added" when count("Product Added") > 1
   alert sales "Another cart"
 
+digest week: every tuesday at 09:00 top 10 of hot by contact.score
+  alert sales "The hottest of the week"
+
 scenario follow_up: on "Product Added"
   wait 3 days
   if contact.score >= 30

@@ -100,6 +100,7 @@ CASES = (
     Case("rules show hot_lead", "règles voir hot_lead", ("alert sales", "trigger"), ("alert sales", "déclencheurs")),
     Case("rules show hot", "règles voir hot", ("Several rules", "score hot"), ("Plusieurs règles", "score hot")),
     Case("rules show segment hot", "règles voir segment hot", ("contact.score >= 30",), ("contact.score >= 30",)),
+    Case("rules show week", "règles voir week", ("top 10 of hot", "Tue 3 Mar 09:00"), ("top 10", "mar. 3 mars 09:00")),
     Case("rules show nothing", "règles voir rien", ("no rule called nothing",), ("Aucune règle ne s'appelle rien",)),
     Case(
         "rules new segment big: contact.score >= 100",

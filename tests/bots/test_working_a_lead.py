@@ -150,7 +150,7 @@ async def test_a_rule_is_muted_in_the_channel_where_its_cards_are(
 async def test_a_digest_is_a_card_whose_contacts_can_be_put_on_ones_list(
     desk: Desk, slack: SlackEmulator, slack_bot: SlackBot, telegram: TelegramEmulator, telegram_bot: TelegramBot
 ) -> None:
-    digest = 'digest week: every tuesday at 09:00 top 20 of hot by contact.score\n  alert sales "Call these first"\n'
+    digest = 'digest calls: every tuesday at 09:00 top 20 of hot by contact.score\n  alert sales "Call these first"\n'
     await publish(desk.store, BOOK + digest)
     await desk.person("Ana", slack="U0ANA")
     for number in range(14):
