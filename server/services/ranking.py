@@ -132,7 +132,8 @@ class _Walk:
     async def _read(self, high: Place) -> None:
         """Read on in the partitions of which the least is known: at first all, then those that hold up the others."""
         highest = sorted(self._ends, key=lambda partition: self._ends[partition] or _TOP, reverse=True)
-        some = highest if high == _TOP else highest[: len(highest) // 4 + 1]
+        equal = sum((self._ends[partition] or _TOP) == high for partition in highest)
+        some = highest[: max(equal, len(highest) // 4)]
         found = await self._index.below(self._name, {at: self._ends[at] for at in some}, self._size)
         for partition, places in found.items():
             if len(places) < self._size:
