@@ -35,7 +35,7 @@ _JSON_HEADER: Final = (b"content-type", b"application/json")
 _CORS: Final = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after"))
 _PREFLIGHT: Final = (
     (b"access-control-allow-methods", b"POST, GET, OPTIONS"),
-    (b"access-control-allow-headers", b"authorization, content-type, content-encoding, anonymousid"),
+    (b"access-control-allow-headers", b"authorization, content-type, content-encoding, anonymousid, x-retry-count, *"),
     (b"access-control-max-age", b"86400"),
 )
 
@@ -83,7 +83,7 @@ class IngestRoutes:
         try:
             answer = await self._answer(scope, receive)
         except Exception as error:
-            problem = problem_of(error, body=True)
+            problem = problem_of(error, body=True).for_libraries()
             status = problem.status
             headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
             await _respond(send, status, problem.encode(), [_PROBLEM_HEADER, *_CORS, *headers])

@@ -65,7 +65,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: list[ProblemLine] | msgspec.UnsetType = msgspec.UNSET
     current: str = ""
     choices: list[str] | msgspec.UnsetType = msgspec.UNSET
+    code: str = ""
+    message: str = ""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def for_libraries(self) -> Problem:
+        """With the `code` and `message` of Segment's API: without them its libraries send again what is refused."""
+        return msgspec.structs.replace(self, code=self.type.rpartition(":")[2], message=self.detail)
 
     def encode(self) -> bytes:
         """The body: everything but the headers."""

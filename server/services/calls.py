@@ -115,7 +115,7 @@ def _said(call: dict[str, Any], kind: str, user: str, anonymous: str, arrival: A
         case "page" | "screen":
             return _Said(_VIEWS[kind], _viewed(call), {})
         case "identify":
-            traits = _traits(_mapping(call, "traits"))
+            traits = _traits(_identified(call))
             return _Said("", {}, traits, email=_email(traits) if arrival.trusted else "")
         case "group":
             group = _id(call, "groupId")
@@ -237,6 +237,13 @@ def _mapping(call: dict[str, Any], field: str) -> dict[str, Any]:
 def _short(context: dict[str, Any], field: str) -> str:
     value = context.get(field)
     return value if type(value) is str and len(value) <= 64 else ""
+
+
+def _identified(call: dict[str, Any]) -> dict[str, Any]:
+    """The traits of an `identify` call: RudderStack's libraries put them into the context, Segment's beside it."""
+    inside = _mapping(call, "context").get("traits")
+    traits = _mapping(call, "traits")
+    return inside | traits if isinstance(inside, dict) else traits
 
 
 def _traits(traits: dict[str, Any]) -> dict[str, Any]:

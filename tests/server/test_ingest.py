@@ -105,6 +105,19 @@ async def test_whole_numbers_are_ids_and_spaces_around_an_id_are_not(api, servic
     assert (await taken(services)).identities == (("user", "42"), ("anonymous", "a1"))
 
 
+async def test_traits_of_an_identify_may_be_in_the_context_as_rudderstack_sends_them(api, services):
+    inside = {"context": {"traits": {"firstName": "Zoé", "plan": "free"}}, "traits": {"plan": "pro"}}
+    await api.post("/v1/identify", json={"userId": "u1", **inside})
+    assert (await taken(services)).traits == {"first_name": "Zoé", "plan": "pro"}
+
+
+async def test_libraries_find_code_and_message_in_a_refusal(api):
+    api.auth = ("wrong", "")
+    answer = await api.post("/v1/batch", json={"batch": []})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert answer.json()["message"] == answer.json()["detail"]
+
+
 async def test_locale_and_time_zone_come_from_the_context(api, services):
     await api.post("/v1/track", json=GOOD | {"context": {"locale": "fr-FR", "timezone": "Europe/Paris"}})
     entry = await taken(services)
@@ -274,13 +287,14 @@ async def test_other_sites_may_ask_before_they_send(api):
     asked = {
         "origin": "https://shop.example",
         "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization,content-type",
+        "access-control-request-headers": "authorization,content-type,x-retry-count",
     }
     answer = await api.options("/v1/t", headers=asked)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "POST" in answer.headers["access-control-allow-methods"]
-    assert {"authorization", "content-type"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+    allowed = set(answer.headers["access-control-allow-headers"].split(", "))
+    assert {"authorization", "content-type", "x-retry-count"} <= allowed  # analytics.js counts what it sends again
 
 
 async def test_errors_can_be_read_from_other_sites(api):
@@ -296,7 +310,8 @@ async def test_analytics_js_gets_its_settings(api, services):
     assert answer.headers["access-control-allow-origin"] == "*"
     segment = answer.json()["integrations"]["Segment.io"]
     assert (segment["apiKey"], segment["apiHost"], segment["protocol"]) == (key, "relance.test/v1", "http")
-    assert (await api.get("/v1/projects/nobody/settings")).status_code == 404
+    unknown = await api.get("/v1/projects/nobody/settings", headers={"origin": "https://shop.example"})
+    assert (unknown.status_code, unknown.headers["access-control-allow-origin"]) == (404, "*")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
