@@ -141,6 +141,8 @@ async def _item(asking: Asking, alert: Alert) -> Item:
     parts = [card.alert, status_text(card.status, card.owner, t), t.ago(card.created, asking.clock.now())]
     if card.count > 1:
         parts.append(t("{count} times", count=t.number(card.count)))
+    if any(row.state == "held" for row in (await asking.services.deliveries.of_alert(asking.actor, alert.id)).values()):
+        parts.append(t("held back"))
     reasons = ", ".join(reason_text(reason, t) for reason in card.reasons)
     lines = [line for line in (card.text, reasons, " · ".join(parts)) if line]
     return Item(

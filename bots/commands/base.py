@@ -16,6 +16,7 @@ from server.ports import Clock, SystemClock
 if TYPE_CHECKING:
     from server.services.alerts import Alerts
     from server.services.contacts import Contacts
+    from server.services.deliveries import Deliveries
     from server.services.drafts import Drafts
     from server.services.finding import Finding
     from server.services.holding import Holding
@@ -45,6 +46,8 @@ class Services(Protocol):
     def alerts(self) -> Alerts: ...
     @property
     def contacts(self) -> Contacts: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
     @property
     def drafts(self) -> Drafts: ...
     @property

@@ -225,3 +225,4 @@ async def test_a_full_hour_is_told_in_one_card_which_leads_to_the_rest(
     await ana.clicks(card, "Open leads")
     heard = await ana.hears("Open leads")
     assert all(f"Visitor{number}" in heard.text for number in range(4))
+    assert heard.text.count("held back") == 2
