@@ -1,4 +1,4 @@
-"""Scenarios followed plainly, to hold the engine against: a run is a generator, a clock on the wall is walked to.
+"""Scenarios followed plainly, to hold the engine against: a run is a generator.
 
 Nothing here is shared with `rules`. A world is one contact; its times are whole minutes since 1970-01-01T00:00Z.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from tests.rules.naive_clock import DAY, later, next_anniversary, next_clock
 from tests.rules.written_scenario import (
     Act,
     Condition,
@@ -29,62 +27,9 @@ from tests.rules.written_scenario import (
     WaitFor,
 )
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DAY = 1440
-
 
 class MissingError(Exception):
     """A value is not there: the whole expression does not match."""
-
-
-@cache
-def _offset(zone: str, quarter: int) -> int:
-    moment = EPOCH + timedelta(minutes=15 * quarter)
-    return int(moment.astimezone(ZoneInfo(zone)).utcoffset().total_seconds()) // 60  # type: ignore[union-attr]
-
-
-def shown(minute: int, zone: str) -> int:
-    """What the clock on the wall shows, as minutes since 1970-01-01T00:00 there."""
-    return minute + _offset(zone, minute // 15)
-
-
-def first_shown(local: int, zone: str) -> int:
-    """The first minute at which the clock on the wall shows a time or a later one."""
-    minute = (local - 15 * 60) // 15 * 15
-    while shown(minute + 14, zone) < local:
-        minute += 15
-    while shown(minute, zone) < local:
-        minute += 1
-    return minute
-
-
-def later(since: int, number: int, unit: str, zone: str) -> int:
-    if unit in ("minute", "hour"):
-        return since + number * (60 if unit == "hour" else 1)
-    local = shown(since, zone)
-    if unit != "month":
-        return first_shown(local + number * DAY * (7 if unit == "week" else 1), zone)
-    then = EPOCH + timedelta(minutes=local)
-    months = then.year * 12 + then.month - 1 + number
-    day = then.day
-    while True:
-        try:
-            moved = then.replace(year=months // 12, month=months % 12 + 1, day=day)
-            return first_shown((moved - EPOCH) // timedelta(minutes=1), zone)
-        except ValueError:
-            day -= 1
-
-
-def next_clock(now: int, time: str, day: str, zone: str) -> int:
-    hour, minute = map(int, time.split(":"))
-    date = shown(now, zone) // DAY - 1
-    while True:
-        if not day or DAYS[(date + 3) % 7] == day:  # 1970-01-01 was a Thursday
-            found = first_shown(date * DAY + hour * 60 + minute, zone)
-            if found >= now:
-                return found
-        date += 1
 
 
 @dataclass
@@ -142,6 +87,7 @@ class World:
         self.queue: list[tuple[str, str, Happening | None]] = []
         self.entered: set[tuple[str, Any]] = set()
         self.decisions = 0
+        self.looked = 0  # when the last decision was made
 
     # --- what may come from outside ---
 
@@ -156,6 +102,8 @@ class World:
         self.now = now
         self.decisions += 1
         self.entered = set()
+        self._celebrate(self.looked)
+        self.looked = now
         self._settle()
         self._follow()
         if change is not None:
@@ -198,7 +146,20 @@ class World:
     def _next_moment(self) -> int | None:
         moments = [run.due for run in self.runs if run.due is not None]
         moments += [event.minute + days * DAY for event in self.events for days in (1, 2, 3)]
+        moments += [moment for _, moment, _ in self._anniversaries(self.now)]
         return min((moment for moment in moments if moment > self.now), default=None)
+
+    def _anniversaries(self, after: int) -> Iterator[tuple[Scenario, int, str]]:
+        born = self.attributes.get("born")
+        for scenario in self.scenarios.values():
+            if scenario.kind == "year" and born is not None:
+                yield scenario, *next_anniversary(born, scenario.argument, after, self.zone)
+
+    def _celebrate(self, since: int) -> None:
+        """What comes every year, and came since the last decision, comes once a day of the year."""
+        for scenario, moment, day in self._anniversaries(since):
+            if moment <= self.now:
+                self.queue.append(("year", f"{scenario.name} {day}", Happening(scenario.name, moment)))
 
     def _settle(self, silent: bool = False) -> None:
         busy = self.holds(("recent", "A", 2, 2))
@@ -215,7 +176,12 @@ class World:
                 if kind in ("event", "late"):
                     assert event is not None
                     self._meet(event, late=kind == "late")
-                if kind == "start":
+                if kind == "year":
+                    assert event is not None
+                    scenario = self.scenarios[event.name]
+                    if (name, "") not in self.taken and self._enter(scenario, event, None, occurrence=True):
+                        self.taken.add((name, ""))
+                elif kind == "start":
                     assert event is not None
                     self._enter(self.scenarios[name], event, event, asked=False)
                 else:
@@ -266,7 +232,7 @@ class World:
             again = run.born < self.decisions  # nothing starts twice by its own consequences
             if run.alive and not late and again and self._any(run.scenario.restarts, run, event):
                 self._end(run)
-                self._start(run.scenario, run.key, run.entry)
+                self._start(run.scenario, run.key, run.entry, self.now)
         for run, wait in waiting:
             step = wait.step
             if not isinstance(step, WaitFor) or step.event != event.name or run.waiting is not wait or not run.alive:
@@ -299,19 +265,19 @@ class World:
         if scenario.again:
             if running or (last is not None and later(last, *scenario.again, self.zone) > self.now):
                 return False
-        elif not occurrence and (running if scenario.kind == "broadcast" else last is not None):
+        elif not occurrence and (running if scenario.kind in ("broadcast", "year") else last is not None):
             return False
         self.entered.add((scenario.name, key))
-        self._start(scenario, key, entry)
+        self._start(scenario, key, entry, min(entry.minute, self.now) if occurrence else self.now)
         return True
 
-    def _start(self, scenario: Scenario, key: Any, entry: Happening) -> None:
+    def _start(self, scenario: Scenario, key: Any, entry: Happening, meant: int) -> None:
         run = Run(scenario, key, entry, self.now, self.decisions)
         run.way = self._walk(run, scenario.steps)
         self.runs.append(run)
         self.ran[scenario.name, key] = self.now
         if not self._over(run):
-            self._go_on(run, self.now)
+            self._go_on(run, meant)
 
     def _end(self, run: Run) -> None:
         run.alive = False

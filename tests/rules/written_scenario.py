@@ -76,7 +76,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Scenario:
-    """It is entered on a `kind` ("event", "list", "consent", "enter", "leave", "broadcast") of a name."""
+    """What it is entered on: "event", "list", "consent", "enter", "leave" or "broadcast" of a name, or each "year"."""
 
     name: str
     kind: str
@@ -95,6 +95,7 @@ class Scenario:
 HEAD = """attribute level: number
 attribute plan: text
 attribute ends: datetime
+attribute born: date
 purpose letters: "Yes, write to me.", via email
 list late: "Late"
 segment busy: count("A", t"P2D") >= 2
@@ -113,6 +114,7 @@ def _lines(one: Scenario) -> Iterator[str]:
         "consent": "on consent letters",
         "enter": "on enter busy",
         "leave": "on leave busy",
+        "year": f"every year on contact.born at {one.argument}",
     }[one.kind]
     asked = "to" if one.kind == "broadcast" else "when"
     when = "" if one.when is None else f" {asked} {written(one.when)}"
