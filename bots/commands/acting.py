@@ -98,7 +98,7 @@ class Snooze(_OneAlert, frozen=True, kw_only=True, tag="snooze"):
         return self.when == ASK
 
     async def answer(self, asking: Asking) -> Reply:
-        t, zone = asking.t, asking.services.timezone
+        t, zone = asking.t, asking.zone
         if not self.when:
             return await self._choice(asking)
         if self.when == ASK:

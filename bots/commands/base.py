@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import msgspec
 
 from bots.replies import Button, Reply
+from rules.moment import known_zone
 from server.i18n import Translator, translator
 from server.model.actor import Actor, Role
 from server.ports import Clock, SystemClock
@@ -85,13 +86,15 @@ class Services(Protocol):
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """A person as a platform names them: what `link` makes known. Never a user name, which can change hands.
 
-    `chat` are the addresses of the chat that they write in: its id, and its name where that is known.
+    `chat` are the addresses of the chat that they write in: its id, and its name where that is known. `timezone` is
+    theirs, where the platform tells it.
     """
 
     platform: str
     workspace: str = ""
     user: str = ""
     chat: tuple[str, ...] = ()
+    timezone: str = ""
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -123,6 +126,11 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def t(self) -> Translator:
         return translator(self.language)
+
+    @property
+    def zone(self) -> str:
+        """The time zone in which this person reads and writes clock times: theirs, else the installation's."""
+        return self.caller.timezone if known_zone(self.caller.timezone) else self.services.timezone
 
     @property
     def known(self) -> bool:

@@ -1,6 +1,6 @@
 """Moments and spans as people type them: `3h`, `2 jours`, `tomorrow 9:00`, `lundi 14h`, `2027-03-02 09:00`.
 
-Clock times are those of the installation's zone; a day without one means 9:00. A span of days, weeks or months keeps
+Clock times are those of a zone; a day without one means 9:00. A span of days, weeks or months keeps
 the clock time, others are exact.
 """
 

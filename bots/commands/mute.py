@@ -35,7 +35,7 @@ class Mute(Command, frozen=True, kw_only=True, tag="mute"):
         return cls(rule=rest[0], when=" ".join(rest[1:]))
 
     async def answer(self, asking: Asking) -> Reply:
-        t, zone, caller = asking.t, asking.services.timezone, asking.caller
+        t, zone, caller = asking.t, asking.zone, asking.caller
         off = fold(self.when) in _OFF
         until = 0 if off else moment_of(self.when.split(), asking.clock.now(), zone)
         if until is None:

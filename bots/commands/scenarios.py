@@ -120,7 +120,7 @@ def _counts(scenario: ScenarioView) -> tuple[int, int, int, int]:
 
 
 def _item(run: RunView, asking: Asking) -> Item:
-    t, zone = asking.t, asking.services.timezone
+    t, zone = asking.t, asking.zone
     since = t("since {moment}", moment=t.local(millis(run.since), zone))
     if run.paused:
         due = t("paused")

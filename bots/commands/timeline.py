@@ -49,7 +49,7 @@ class Timeline(Command, frozen=True, kw_only=True, tag="timeline"):
         entries = happened.entries[end - PAGE :]
         book = await asking.services.rulebooks.live()
         who, hidden = contacts.display(contact, book), _hidden(book)
-        zone = asking.services.timezone
+        zone = asking.zone
         items = tuple(
             Item(
                 title=f"{t.local(millis(entry.time), zone)} · {_what(entry, t)}",

@@ -66,7 +66,7 @@ class TaskNew(Command, frozen=True, kw_only=True, tag="task"):
         return not self.text
 
     async def answer(self, asking: Asking) -> Reply:
-        t, zone = asking.t, asking.services.timezone
+        t, zone = asking.t, asking.zone
         if not self.text:
             return await _asked(asking, f"task {self.ref}", self.ref, t("What is to be done?"))
         text, due = _due(self.text, asking.clock.now(), zone)
@@ -133,7 +133,7 @@ def _due(text: str, now: Millis, timezone: str) -> tuple[str, Millis]:
 
 
 async def _item(asking: Asking, task: Alert) -> Item:
-    t, zone = asking.t, asking.services.timezone
+    t, zone = asking.t, asking.zone
     card = await asking.services.alerts.card(task)
     parts = [task.id, status_text(card.status, card.owner, t)]
     if task.due:

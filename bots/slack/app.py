@@ -210,8 +210,8 @@ class SlackBot:
         chat = ask.chat
         if len(chat) == 1 and not chat[0].startswith("D") and (name := await self._cards.name(chat[0])):
             chat = (*chat, name)
-        caller = Caller(platform="slack", workspace=ask.team, user=ask.user, chat=chat)
-        language = await self._languages.of(ask.user)
+        language, zone = await self._languages.of(ask.user), await self._languages.zone(ask.user)
+        caller = Caller(platform="slack", workspace=ask.team, user=ask.user, chat=chat, timezone=zone)
         if ask.home and not ask.pressed:
             await self._home.show(caller, language)
             await self._inbox.done(ask.id)

@@ -91,7 +91,9 @@ class Editor:
         ask = Asked(id="", team=given.team, user=given.user, text="", response_url=memory.response_url,
                     channel=memory.channel or given.user)  # fmt: skip
         t = translator(await self._languages.soon(given.user, ASKING))
-        caller = Caller(platform="slack", workspace=given.team, user=given.user)
+        caller = Caller(
+            platform="slack", workspace=given.team, user=given.user, timezone=self._languages.known_zone(given.user)
+        )
         work = text_to(
             self._services, caller, memory.place, given.text, language=t.language, clock=self._clock, slack=True,
             strict=True,

@@ -1,4 +1,4 @@
-"""The language of a person in Slack: that of their Slack, asked once a day."""
+"""The language and the time zone of a person in Slack: those of their Slack, asked once a day."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ MOST: Final = 10_000
 
 
 class Languages:
-    """Remembers people's languages. Where Slack does not tell (the scope `users:read` is missing), the default."""
+    """Remembers people's languages and zones. Where Slack does not tell (the scope `users:read` is missing), it is the
+    default language, and no zone.
+    """
 
     def __init__(self, client: SlackClient, clock: Clock, default: str) -> None:
         self._client = client
         self._clock = clock
         self._default = default
-        self._known: dict[str, tuple[Millis, str]] = {}  # user → until when, language
+        self._known: dict[str, tuple[Millis, str, str]] = {}  # user → until when, language, zone
 
     async def soon(self, user: str, seconds: float) -> str:
         """The language to answer a person in; the default where Slack takes longer than this to tell."""
@@ -35,17 +37,29 @@ class Languages:
 
     async def of(self, user: str) -> str:
         """The language to answer a person in."""
+        return (await self._about(user))[0]
+
+    def known_zone(self, user: str) -> str:
+        """The name of a person's time zone, where it was asked for already."""
+        return self._known.get(user, (0, "", ""))[2]
+
+    async def zone(self, user: str) -> str:
+        """The name of a person's time zone; "" where it is not known."""
+        return (await self._about(user))[1]
+
+    async def _about(self, user: str) -> tuple[str, str]:
         now = self._clock.now()
-        until, language = self._known.get(user, (0, self._default))
+        until, language, zone = self._known.get(user, (0, self._default, ""))
         if until > now:
-            return language
+            return language, zone
         lasts = DAY
         try:
             answer = await self._client.call("users.info", params={"user": user, "include_locale": "true"})
-            language = supported((answer.get("user") or {}).get("locale"), self._default)
+            found = answer.get("user") or {}
+            language, zone = supported(found.get("locale"), self._default), str(found.get("tz") or "")
         except ChannelError:
             lasts = SOON
         if len(self._known) >= MOST:
             self._known.clear()
-        self._known[user] = (now + lasts, language)
-        return language
+        self._known[user] = (now + lasts, language, zone)
+        return language, zone

@@ -75,6 +75,21 @@ async def test_a_time_that_is_none_is_asked_for_again(desk: Desk, slack: SlackEm
     await ana.hears("Put off until Tue 3 Mar 10:00")
 
 
+async def test_tomorrow_at_nine_is_nine_where_the_person_is(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana = slack.user("U0ANA", zone="America/New_York")
+    alert = await desk.hot_lead()
+    await ana.says(f"/relance snooze {alert.id} tomorrow 9:00")
+    await ana.hears("Put off until Tue 3 Mar 09:00")
+    snoozed = await desk.services.alerts.get(SYSTEM, alert.id)
+    assert snoozed.until == desk.clock.now() - desk.clock.now() % 3_600_000 + 29 * 3_600_000  # 14:00 UTC
+    await ana.says("/relance task 42")
+    assert await ana.fills(await ana.sees_form("What is to be done?"), "Call by today 18:00") == "clear"
+    await ana.hears("Due Mon 2 Mar 18:00")
+
+
 async def test_a_lead_is_put_off_and_dismissed_by_buttons_in_telegram(
     desk: Desk, telegram: TelegramEmulator, telegram_bot: TelegramBot
 ) -> None:

@@ -48,6 +48,7 @@ class SlackEmulator(Emulator):
         self.time: Callable[[], float] = time.time  # of the signatures, in seconds
         self.channels: dict[str, Channel] = {}
         self.locales: dict[str, str] = {}
+        self.zones: dict[str, str] = {}
         self.heard: dict[str, list[Message]] = {}  # user → what was shown to them alone
         self.numbers = itertools.count(1)
         self.views = Views()
@@ -71,9 +72,10 @@ class SlackEmulator(Emulator):
         """A channel by its name or id."""
         return next(channel for channel in self.channels.values() if name in (channel.name, channel.id))
 
-    def user(self, user_id: str, *, locale: str = "en-US") -> User:
+    def user(self, user_id: str, *, locale: str = "en-US", zone: str = "") -> User:
         """Somebody of the workspace."""
         self.locales.setdefault(user_id, locale)
+        self.zones.setdefault(user_id, zone)
         return User(self, user_id)
 
     def trigger(self, user: str) -> str:
@@ -147,7 +149,7 @@ class SlackEmulator(Emulator):
         user = arguments.get("user", "")
         if user not in self.locales:
             return _refused("user_not_found")
-        return _ok(user={"id": user, "locale": self.locales[user]})
+        return _ok(user={"id": user, "locale": self.locales[user], "tz": self.zones.get(user, "")})
 
     def _views_open(self, arguments: dict[str, Any]) -> web.Response:
         return web.json_response(self.views.open(arguments))
