@@ -46,6 +46,8 @@ _Token: TypeAlias = tuple[str, ...]
 T = TypeVar("T")
 
 _NONE: Score = (0, 0, 0)
+_PAIRS = 40_000  # of steps that are compared, each with each
+_NEAR = 50
 _TIMER: _Token = ("wait",)
 
 
@@ -244,7 +246,41 @@ def _texts(branches: tuple[Branch, ...]) -> set[str]:
 
 
 def _align(ours: Sequence[T], theirs: Sequence[T], alike: Callable[[T, T], Score]) -> list[tuple[int, int]]:
-    """The pairs, in order in both, that fit best in all; the earliest where several do."""
+    """The pairs, in order in both, that fit best in all; the earliest where several do.
+
+    What both begin or end with alike is paired at once; of a very long rest only what is near is looked at.
+    """
+    first, end = 0, 0
+    short = min(len(ours), len(theirs))
+    while first < short and _same(ours[first], theirs[first], alike):
+        first += 1
+    while end < short - first and _same(ours[-1 - end], theirs[-1 - end], alike):
+        end += 1
+    mine, other = ours[first : len(ours) - end], theirs[first : len(theirs) - end]
+    middle = _best(mine, other, alike) if len(mine) * len(other) <= _PAIRS else _near(mine, other, alike)
+    behind = [(len(ours) - back, len(theirs) - back) for back in range(end, 0, -1)]
+    return [*((at, at) for at in range(first)), *((at + first, to + first) for at, to in middle), *behind]
+
+
+def _same(one: T, other: T, alike: Callable[[T, T], Score]) -> bool:
+    """Whether two steps mean the same, and may be paired."""
+    mine, theirs = (each.step if isinstance(each, _Item) else each for each in (one, other))
+    return meaning(mine) == meaning(theirs) and alike(one, other) != _NONE
+
+
+def _near(ours: Sequence[T], theirs: Sequence[T], alike: Callable[[T, T], Score]) -> list[tuple[int, int]]:
+    """Each step of two long blocks with the first that fits it a little further on."""
+    found, to = [], 0
+    for at, one in enumerate(ours):
+        near = (place for place in range(to, min(to + _NEAR, len(theirs))) if alike(one, theirs[place]) != _NONE)
+        place = next(near, None)
+        if place is not None:
+            found.append((at, place))
+            to = place + 1
+    return found
+
+
+def _best(ours: Sequence[T], theirs: Sequence[T], alike: Callable[[T, T], Score]) -> list[tuple[int, int]]:
     best = [[_NONE] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
     fits = [[alike(one, other) for other in theirs] for one in ours]
     for at in reversed(range(len(ours))):

@@ -181,3 +181,11 @@ def test_a_long_text_is_mapped_as_well() -> None:
     assert [place for place, to in found.items() if to is None] == [(99,)]
     assert found[(97,)] == (98,)
     assert found[(101,)] == (101,)
+
+
+def test_a_very_long_text_that_is_changed_in_two_places_is_mapped_without_comparing_each_with_each() -> None:
+    steps = "\n".join(f"send email m{number}\nwait {number + 1} days" for number in range(300))
+    new = "send email first\n" + steps.replace("wait 50 days\n", "").replace("wait 250 days", "wait 1 day") + "\nstop"
+    found = mapped(steps, new)
+    assert [place for place, to in found.items() if to is None] == [(99,)]
+    assert (found[(97,)], found[(101,)], found[(499,)], found[(599,)]) == ((98,), (101,), (499,), (599,))
