@@ -77,7 +77,7 @@ class ScenarioCard(Command, frozen=True, kw_only=True, tag="scenario"):
 class Runs(Command, frozen=True, kw_only=True, tag="runs"):
     en = ("runs",)
     fr = ("parcours",)
-    role = "rep"
+    role = "marketer"
     usage = mark("REF")
     summary = mark("where a contact is in the scenarios")
 
@@ -91,7 +91,7 @@ class Runs(Command, frozen=True, kw_only=True, tag="runs"):
 
     async def answer(self, asking: Asking) -> Reply:
         t, contacts = asking.t, asking.services.contacts
-        contact = await contacts.find(asking.actor, self.ref)
+        contact = await contacts.find(asking.actor, self.ref, "marketer")
         runs = await asking.services.runs.runs(asking.actor, contact.id)
         who = contacts.display(contact, await asking.services.rulebooks.live())
         title = t("{who}: runs", who=who)

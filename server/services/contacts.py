@@ -16,7 +16,7 @@ from rules.rulebook import Rulebook
 from rules.score import score_at
 from rules.verdict import RuleWhy
 from server.errors import FieldError, Invalid, NotFound
-from server.model.actor import Actor
+from server.model.actor import Actor, Role
 from server.ports import Clock
 from server.services.access import require
 from server.services.masking import display
@@ -84,12 +84,12 @@ class Contacts:
         self._rulebooks = rulebooks
         self._timezone = timezone
 
-    async def find(self, actor: Actor, ref: str) -> Contact:
-        """The contact that a reference names: an id, `email:a@b.fr`, `user:42`, `anonymous:…`.
+    async def find(self, actor: Actor, ref: str, role: Role = "rep") -> Contact:
+        """The contact that a reference names, for who has the role: an id, `email:a@b.fr`, `user:42`, `anonymous:…`.
 
         A bare e-mail address or user id will do too. Raises `Forbidden`, `NotFound`.
         """
-        require(actor, "read", "rep")
+        require(actor, "read", role)
         return await self._load(ref)
 
     async def view(self, actor: Actor, ref: str) -> ContactView:

@@ -103,7 +103,7 @@ class Runs:
 
     async def runs(self, actor: Actor, ref: str) -> list[RunView]:
         """Where a contact is in scenarios, the oldest run first. Raises `Forbidden`, `NotFound`."""
-        contact = await self._contacts.find(actor, ref)
+        contact = await self._contacts.find(actor, ref, "marketer")
         book = await self._rulebooks.live()
         return self.of(contact, book)
 

@@ -246,9 +246,43 @@ def test_each_command_is_in_the_table() -> None:
 
 
 NEEDS = {
-    "viewer": ("rules", "messages", "rules show cart", "segments", "segment hot", "status"),
-    "rep": ("leads", "leads hot", "contact 42", "why 42", "claim {alert}", "release {alert}"),
-    "marketer": ("rules new", "rules edit cart", "rules delete cart", "rules diff", "rules history", "rules submit"),
+    "viewer": (
+        "rules",
+        "messages",
+        "rules show cart",
+        "segments",
+        "segment hot",
+        "scenarios",
+        "scenario follow_up",
+        "teams",
+        "status",
+    ),
+    "rep": (
+        "leads",
+        "leads hot",
+        "top hot",
+        "contact 42",
+        "timeline 42",
+        "why 42",
+        "claim {alert}",
+        "snooze {alert} 1h",
+        "release {alert}",
+        "note 42 x",
+        "task 42 x",
+        "tasks",
+        "done {alert}",
+        "dismiss {alert} x",
+        "mute hot_lead 1h",
+    ),
+    "marketer": (
+        "runs 42",
+        "rules new",
+        "rules edit cart",
+        "rules delete cart",
+        "rules diff",
+        "rules history",
+        "rules submit",
+    ),
     "approver": ("rules approve", "rules reject no", "rules pause hot_lead", "rules resume hot_lead"),
 }
 
