@@ -7,21 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from segment.analytics.client import Client
 
 from tests.installation import Installation
+from tests.visits import RULES, Visit, check
 
 EVENTS, VISITORS = 10_000, 100
-RULES = """
-attribute email: text, personal
-attribute plan: text
-team sales: slack "#hot-leads"
-score page: +1 on "Page Viewed"
-score cart: +5 on "Product Added"
-score pro: +50 while contact.plan == "pro"
-"""
 
 
 @pytest.mark.slow
@@ -34,15 +26,7 @@ def test_the_segment_library_delivers_ten_thousand_events_once_each_and_joins_vi
         library.flush()
         library.shutdown()
         assert not failures
-        installation.wait_quiet()
-        headers = {"Authorization": f"Bearer {installation.key('test')}"}
-        with httpx.Client(base_url=installation.url, headers=headers) as api:
-            for visitor, counts in sent.items():
-                contact = api.get(f"/v1/contacts/user:user-{visitor}").json()
-                assert contact["id"] == api.get(f"/v1/contacts/anonymous:visitor-{visitor}").json()["id"]
-                assert contact["attributes"] == {"email": f"u{visitor}@example.org", "plan": "pro"}
-                assert contact["score"] == counts["Page Viewed"] + 5 * counts["Product Added"] + 50
-                assert timeline(api, contact["id"]) == counts
+        check(installation, {who: Visit(counts, f"visitor-{who}") for who, counts in sent.items()})
         assert sum(counts.total() for counts in sent.values()) + VISITORS == EVENTS
 
 
@@ -68,16 +52,3 @@ def visits(library: Any) -> dict[int, Counter[str]]:
             queued(library.page, name="Product", properties={"url": f"/p/{number}"}, **who)
             sent[visitor]["Page Viewed"] += 1
     return sent
-
-
-def timeline(api: httpx.Client, contact: str) -> Counter[str]:
-    """How often each event is in a contact's timeline."""
-    names: Counter[str] = Counter()
-    cursor: str | None = ""
-    while cursor is not None:
-        page = api.get(
-            f"/v1/contacts/{contact}/timeline", params={"limit": 100, **({"cursor": cursor} if cursor else {})}
-        )
-        names.update(entry["name"] for entry in page.json()["entries"] if entry["kind"] == "event")
-        cursor = page.json()["next"]
-    return names
