@@ -202,7 +202,7 @@ async def test_a_worker_outlives_an_outage_of_redis():
                 await asyncio.sleep(0.5)
                 server = start_redis(Path(name))
                 await office.raise_alert()
-                await until(lambda: bool(office.slack.messages), 8)
+                await until(lambda: bool(office.slack.messages), 60)
                 assert not serving.done()
         finally:
             await queue.close()
