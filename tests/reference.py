@@ -32,6 +32,7 @@ __all__ = ["PAGES", "REFERENCE", "commands", "commands_page", "http_page", "lang
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _SECTIONS = {"statements": "Statements", "entries": "Entries", "steps": "Scenarios", "actions": "Actions"}
+_NAMES = "Names and defaults are made by `python -m tests.reference` from the code; what they do is written here."
 _MADE = "Made by `python -m tests.reference` from {source}; change it there."
 
 
@@ -167,7 +168,7 @@ def settings_page() -> str:
     path = REFERENCE / "settings.md"
     rows = re.findall(r"^\| `RELANCE_([A-Z_]+)` \|(.*?)\|(.*)\|$", path.read_text() if path.exists() else "", re.M)
     kept = {name.lower(): (default.strip(), does.strip()) for name, default, does in rows}
-    out = ["# Reference: settings", "", _MADE.format(source="`server/settings.py`, what they do apart"), ""]
+    out = ["# Reference: settings", "", _NAMES, ""]
     out += ["All come from the environment. A wrong value is one line and exit status 2.", ""]
     out += ["| variable | default | |", "| --- | --- | --- |"]
     for name in SETTINGS:

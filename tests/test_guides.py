@@ -1,0 +1,128 @@
+"""What the README and the guides tell one to type works: their blocks run on a real installation, in order.
+
+A block marked `sh` runs when it is made of `relance` and `curl` calls; what needs other machines or people is marked
+`text`. A block whose mark names a file (`text shop.rules`) is that file. KEY stands for a write key, API_KEY for one of
+an API key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tests.installation import Installation
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OURS = re.compile(r"(relance|curl|echo|#)( |$)")
+ANCHOR = re.compile(r"[^\w\- ]")
+BY_HAND = ("make ", "export RELANCE_", "RELANCE_")  # on the machine of whoever reads it
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def tokens(page: Path) -> list[Token]:
+    return MarkdownIt("commonmark").parse(page.read_text())
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """The blocks of code of a page: how each is marked, the file that it is, its text."""
+    found = []
+    for token in tokens(page):
+        if token.type == "fence":
+            kind, _, file = token.info.partition(" ")
+            found.append((kind, file.strip(), token.content))
+    return found
+
+
+def calls(text: str) -> list[str]:
+    """The calls of a block: a line that goes on, or whose quotes are open, is one with the next."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if found and (found[-1].endswith("\\") or found[-1].count("'") % 2):
+            found[-1] += "\n" + line
+        elif line.strip():
+            found.append(line)
+    return found
+
+
+def runs(kind: str, text: str) -> bool:
+    return kind == "sh" and all(OURS.match(one) for one in calls(text))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    mails = {"RELANCE_SMTP_URL": "local:", "RELANCE_MAIL_FROM": "Shop <news@shop.example>"}
+    with Installation(tmp_path_factory.mktemp("guides"), **mails) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keys(running: Installation) -> dict[str, str]:
+    return {"KEY": running.source("guide"), "API_KEY": running.key("guide")}
+
+
+@pytest.mark.xdist_group("guides")
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_what_a_guide_tells_one_to_type_works(
+    page: Path, running: Installation, keys: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
+    environment = {
+        **running.environment,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "CURL_HOME": str(tmp_path),
+    }
+    for kind, file, text in blocks(page):
+        here = re.sub(r"\b(API_KEY|KEY)\b", lambda found: keys[found[1]], text)
+        here = re.sub(r"http://localhost:8080|https://relance\.example\.com", running.url, here)
+        if file:
+            (tmp_path / file).write_text(text)
+        elif runs(kind, text):
+            running.wait_quiet()
+            call(["bash", "-euo", "pipefail", "-c", here], tmp_path, environment)
+        elif kind == "python":
+            call([sys.executable, "-c", here], tmp_path, environment)
+
+
+def call(words: list[str], directory: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{words[-1]}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_block_of_shell_that_is_not_run_is_one_for_the_readers_own_machine(page: Path) -> None:
+    for kind, _, text in blocks(page):
+        if kind == "sh" and not runs(kind, text):
+            assert all(one.startswith(BY_HAND) for one in calls(text)), text
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings in links."""
+    found = tokens(page)
+    titles = [found[at + 1].content for at, token in enumerate(found) if token.type == "heading_open"]
+    return {ANCHOR.sub("", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "docs" / "reference").glob("*.md"))], ids=named)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
