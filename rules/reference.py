@@ -1,4 +1,4 @@
-"""The reference of the language, made from its grammar and its words: what `help rules` and the README show."""
+"""The reference of the language, made from its grammar and its words: what `help rules` and docs/reference show."""
 
 from __future__ import annotations
 

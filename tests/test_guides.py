@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OURS = re.compile(r"(relance|curl|echo|#)( |$)")
 ANCHOR = re.compile(r"[^\w\- ]")
+pytestmark = pytest.mark.xdist_group("guides")  # one installation for all
 BY_HAND = ("make ", "export RELANCE_", "RELANCE_")  # on the machine of whoever reads it
 
 
@@ -68,19 +70,42 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def keys(running: Installation) -> dict[str, str]:
-    return {"KEY": running.source("guide"), "API_KEY": running.key("guide")}
+def programs(running: Installation) -> Iterator[Path]:
+    """A directory with a `relance` for this installation that is quick to start."""
+    with tempfile.TemporaryDirectory() as directory:
+        words = [sys.executable, "-m", "tests.forking", directory]
+        with subprocess.Popen(words, cwd=ROOT, env=running.environment, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            yield Path(directory)
+            server.kill()
 
 
-@pytest.mark.xdist_group("guides")
+@pytest.fixture(scope="module")
+def keys(running: Installation, programs: Path) -> dict[str, str]:
+    def made(*words: str) -> str:
+        done = subprocess.run([programs / "relance", *words], capture_output=True, text=True, check=True, timeout=120)
+        return done.stdout.strip()
+
+    scopes = "read,write,rules,consent,admin"
+    return {"KEY": made("source", "add", "guide"), "API_KEY": made("key", "add", "guide", "--scopes", scopes)}
+
+
+def test_a_call_that_fails_is_seen(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.rules").write_text("segment hot: contact.scroe > 1\n")
+    path = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    with pytest.raises(AssertionError, match="scroe"):
+        call(["bash", "-c", "relance check bad.rules"], tmp_path, path)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_what_a_guide_tells_one_to_type_works(
-    page: Path, running: Installation, keys: dict[str, str], tmp_path: Path
+    page: Path, running: Installation, programs: Path, keys: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
     environment = {
         **running.environment,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "CURL_HOME": str(tmp_path),
     }
     for kind, file, text in blocks(page):

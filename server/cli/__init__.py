@@ -69,5 +69,5 @@ class _Commands(click.Group):
 def relance() -> None:
     """Marketing automation that is run from chat.
 
-    Settings come from the environment: RELANCE_DATA_DIR, RELANCE_PORT, … (see README.md).
+    Settings come from the environment: RELANCE_DATA_DIR, RELANCE_PORT, … (see docs/reference/settings.md).
     """
