@@ -182,16 +182,19 @@ def bring_up_to_date(
     if change is None:
         moved = renew(course)
         settle(course)
-        _leave_to_timers(course, held, moved)
-        return close(course)
+        came = _leave_to_timers(course, held, moved)
+        decision = close(course)
+        contact.changes_at = held if came else contact.changes_at
+        return decision
     decision = course.decision
     changed = follow_change(course, change)
     settle(course)
     moved = bool(contact.runs) and reroute(course, contact.runs, change)
     course.redated = bool(change.yearly) or contact.changes_at is None
-    _leave_to_timers(course, held, moved)
+    came = _leave_to_timers(course, held, moved)
     note_moments(course)
     contact.changes_at = next_moment(course, contact.changes_at)
+    contact.changes_at = held if came else contact.changes_at
     if decision.score_changed and not change.points and told_alike(course.plan, tenths, contact.tenths):
         contact.tenths, decision.score_changed = tenths, False  # it has aged since, and nobody sees a difference
     decision.changed = (
@@ -204,11 +207,14 @@ def bring_up_to_date(
     return decision
 
 
-def _leave_to_timers(course: Course, held: Millis | None, moved: bool) -> None:
-    """What has become due of a run that was moved, and what came of a day of the year, follows when time is asked."""
-    came = held is not None and held <= course.now and any(True for _ in anniversaries(course, held))
-    if moved or came:
+def _leave_to_timers(course: Course, held: Millis | None, moved: bool) -> bool:
+    """What has become due of a run that was moved, and what came of a day of the year, follows when time is asked.
+
+    True for a day of the year: `Contact.changes_at` is to stay, since it tells which days nobody has seen to.
+    """
+    if moved:
         course.moments.append(course.now)
+    return held is not None and held <= course.now and any(True for _ in anniversaries(course, held))
 
 
 def occur(

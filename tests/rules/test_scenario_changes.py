@@ -262,3 +262,15 @@ def test_runs_of_a_contact_of_an_older_text_are_brought_along() -> None:
     one.publishes(HEAD + SERIES.replace("wait 2 days", "wait 5 days"))
     joined(one, other)
     assert timed(one, 11 * DAY) == [("two", 120.0), ("three", 240.0)]
+
+
+def test_a_birthday_that_came_while_nobody_looked_is_not_lost_by_publishing() -> None:
+    rules = (
+        'scenario birthday: every year on contact.birthday at 09:30\n  send sms happy\nscenario o: on "A"\n  wait {}\n'
+    )
+    story = shop(rules.format("1 hour"))
+    story.sets(birthday="1990-03-03")
+    story.now = START + 3 * DAY  # an outage
+    story.publishes(HEAD + rules.format("2 hours"))
+    assert story.decision.sends == []
+    assert timed(story, 400 * DAY) == [("happy", 72.0), ("happy", 24 * 366 + 0.5)]
