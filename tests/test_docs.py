@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar import Litestar
@@ -24,6 +25,7 @@ from tests.reference import commands
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CHAT = (ROOT / "docs" / "chat.md").read_text()
 DOCS = "\n".join(path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))))
 STATEMENTS = ("attribute", "purpose", "team", "list", "score", "segment", "trigger", "scenario", "digest", "limit")
 
@@ -49,6 +51,13 @@ def test_every_command_is_documented_and_says_what_it_does() -> None:
 def test_every_chat_command_is_documented_in_both_languages(command: type) -> None:
     for language in ("en", "fr"):
         assert f"`{command.words(language)[0]}" in DOCS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_the_guide_to_chat_tells_who_may_use_a_command(command: Any) -> None:
+    words = re.escape(command.words("en")[0])
+    rows = [line for line in CHAT.splitlines() if re.match(rf"\| `{words}[` ]", line)]
+    assert any(f"| {command.role or 'all'} |" in row for row in rows), rows
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
