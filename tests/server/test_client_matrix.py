@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 from aiohttp import web
 from rudderstack.analytics.client import Client
@@ -95,35 +96,59 @@ def test_segment_for_node(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_analytics_js_in_chromium(tmp_path: Path) -> None:
-    modules = await asyncio.to_thread(node_packages, tmp_path / "npm", BROWSER)
-    installation = Installation(tmp_path)
+    async with site(tmp_path) as (installation, browser, url):
+        visits: dict[int, Visit] = {}
+        for first in range(0, VISITORS, 4):
+            group = range(first, first + 4)
+            pages = await asyncio.gather(*(visited(browser, url, visitor, visits) for visitor in group))
+            await asyncio.to_thread(expect, installation, {visitor: visits[visitor] for visitor in group})
+            for page in pages:
+                assert await page.run("failures") == []
+                await page.leave()
+        await asyncio.to_thread(check, installation, visits)
+        assert sum(sum(visit.did.values()) for visit in visits.values()) + VISITORS == EVENTS
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+async def test_analytics_js_sends_again_what_came_too_fast(tmp_path: Path) -> None:
+    async with site(tmp_path, "--rate", "20") as (installation, browser, url):
+        visits: dict[int, Visit] = {}
+        page = await visited(browser, url, 0, visits, pages=1)
+        await asyncio.to_thread(expect, installation, visits)
+        assert await page.run("failures") == []
+        await asyncio.to_thread(check, installation, visits)
+        assert any('status="429"' in line for line in await asyncio.to_thread(metrics, installation))
+
+
+@contextlib.asynccontextmanager
+async def site(directory: Path, *options: str) -> AsyncIterator[tuple[Installation, Browser, str]]:
+    """An installation, a browser, and the address of a page whose analytics.js has the installation's host and key."""
+    modules = await asyncio.to_thread(node_packages, directory / "npm", BROWSER)
+    installation = Installation(directory)
     await asyncio.to_thread(installation.start)
     try:
         installation.publish(RULES)
-        words = urlencode({"host": installation.url, "key": installation.source("site", "--browser")})
-        async with chromium(tmp_path / "profile") as browser, shop(modules) as address:
-            url = f"{address}/shop.html?{words}"
-            visits: dict[int, Visit] = {}
-            for first in range(0, VISITORS, 4):
-                group = range(first, first + 4)
-                pages = await asyncio.gather(*(visited(browser, url, visitor, visits) for visitor in group))
-                await asyncio.to_thread(expect, installation, {visitor: visits[visitor] for visitor in group})
-                for page in pages:
-                    assert await page.run("failures") == []
-                    await page.leave()
-        await asyncio.to_thread(check, installation, visits)
-        assert sum(sum(visit.did.values()) for visit in visits.values()) + VISITORS == EVENTS
+        words = urlencode({"host": installation.url, "key": installation.source("site", "--browser", *options)})
+        async with chromium(directory / "profile") as browser, shop(modules) as address:
+            yield installation, browser, f"{address}/shop.html?{words}"
     finally:
         await asyncio.to_thread(installation.stop)
 
 
-async def visited(browser: Browser, url: str, visitor: int, visits: dict[int, Visit]) -> Page:
-    """A visitor looks around, goes on to another page while events are under way, and signs up there."""
+def metrics(installation: Installation) -> list[str]:
+    """The lines of `/metrics`."""
+    return httpx.get(installation.url + "/metrics", timeout=60).text.splitlines()
+
+
+async def visited(browser: Browser, url: str, visitor: int, visits: dict[int, Visit], pages: int = 2) -> Page:
+    """A visitor looks around, goes on to another page while events are under way, and signs up on the last one."""
     page = await browser.visitor()
     did: Counter[str] = Counter()
-    for number, signs_up in ((1, "false"), (2, "true")):
+    for number in range(1, pages + 1):
         await page.open(f"{url}&page={number}", f"window.here && location.search.endsWith('page={number}')")
-        told = await page.run(f"browse({visitor}, {EVENTS // VISITORS // 2}, {signs_up})")
+        signs_up = "true" if number == pages else "false"
+        told = await page.run(f"browse({visitor}, {EVENTS // VISITORS // pages}, {signs_up})")
         did.update(told["done"])
         visits[visitor] = Visit(did, told["anonymous"])
     await page.run("Promise.all(sending).then(() => true)")
