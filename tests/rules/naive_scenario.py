@@ -25,6 +25,7 @@ from tests.rules.written_scenario import (
     UntilEnds,
     Wait,
     WaitFor,
+    waits_in,
 )
 
 
@@ -88,6 +89,7 @@ class World:
         self.entered: set[tuple[str, Any]] = set()
         self.decisions = 0
         self.looked = 0  # when the last decision was made
+        self.lengths: dict[int, Wait | WaitFor] = {}  # of waits whose length was changed, by the first of them
 
     # --- what may come from outside ---
 
@@ -140,6 +142,21 @@ class World:
                 entry = Happening(name, self.now, properties)
                 if self._enter(scenario, entry, entry, occurrence=True):
                     self.taken.add((scenario.name, ident))
+
+    def edits(self, scenarios: list[Scenario]) -> None:
+        """Another text, whose waits alone are of another length: they count from when they began."""
+        ways = {one.name: list(waits_in(one.steps)) for one in self.scenarios.values()}
+        self._settle(silent=True)
+        for one in scenarios:
+            for old, new in zip(ways[one.name], waits_in(one.steps), strict=True):
+                if self.lengths.get(id(old), old) != new:
+                    self.lengths[id(old)] = new
+                    self._wait_anew(old)
+
+    def _wait_anew(self, step: Wait | WaitFor) -> None:
+        for run in self.runs:
+            if run.waiting is not None and run.waiting.step is step:
+                run.due = self._due(run.waiting)
 
     # --- what follows ---
 
@@ -205,7 +222,7 @@ class World:
 
     def _due(self, waiting: Waiting) -> int:
         """When a run goes on by itself; now, where there is nothing to wait for (any more)."""
-        match waiting.step:
+        match self.lengths.get(id(waiting.step), waiting.step):
             case Wait(number, unit) | WaitFor(_, number, unit):
                 due = later(waiting.since, number, unit, self.zone)
             case Until(time, day):

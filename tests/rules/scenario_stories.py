@@ -228,6 +228,7 @@ kinds = st.sampled_from(
     + ["list"] * 3
     + ["broadcast"] * 2
     + ["zone"] * 2
+    + ["edit"] * 3
     + ["born", "consent", "level", "plan", "ends", "nothing"]
 )
 arguments: dict[str, st.SearchStrategy[Any]] = {
@@ -239,6 +240,7 @@ arguments: dict[str, st.SearchStrategy[Any]] = {
     "plan": st.sampled_from(["free", "pro", None]),
     "ends": st.one_of(st.integers(-DAY, 5 * DAY), st.none()),
     "nothing": st.none(),
+    "edit": st.tuples(st.integers(0, 5), lengths),
     "born": st.sampled_from([0, 1, 2, "leap", -1, 3, None]),
 }
 beginnings = st.sampled_from(
@@ -258,7 +260,8 @@ def told(draw: st.DrawFn, heard: list[str]) -> Told:
     if kind == "event":
         name = draw(st.sampled_from(heard)) if heard and draw(st.integers(0, 4)) < 4 else draw(names)
         return Told(draw(gaps), draw(st.integers(0, 3)) == 3, kind, (name, draw(agos), draw(properties)))
-    return Told(draw(gaps), draw(st.integers(0, 3)) == 3, kind, draw(arguments[kind]))
+    asleep = kind != "edit" and draw(st.integers(0, 3)) == 3  # what a recompute finds changed by time, it tells nobody
+    return Told(draw(gaps), asleep, kind, draw(arguments[kind]))
 
 
 def heard_by(scenario: Scenario) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from rules.contact import Contact, Event
-from rules.decide import advance, decide, occur
+from rules.decide import advance, bring_up_to_date, decide, occur
 from rules.decision import Decision
 from rules.entry import AttributesSet, ConsentRecorded, Entry, EventReceived, ListChanged
 from rules.moment import instant
@@ -18,7 +18,7 @@ from tests.rules.naive_clock import DAY
 from tests.rules.naive_scenario import Sent, World
 from tests.rules.scenario_stories import STARTS, Case, Told, cases
 from tests.rules.story import MINUTE, book, copy_of
-from tests.rules.written_scenario import Scenario, Send, Wait, text_of
+from tests.rules.written_scenario import Scenario, Send, Wait, relengthed, text_of
 
 CONTACT = "c1"
 
@@ -27,6 +27,7 @@ class Engine:
     """The contact under the rulebook, woken at every moment that it asks for."""
 
     def __init__(self, scenarios: list[Scenario], zone: str) -> None:
+        self.scenarios = scenarios
         self.book = book(text_of(scenarios))
         self.contact = Contact(id=CONTACT)
         self.zone = zone
@@ -45,6 +46,14 @@ class Engine:
 
     def take(self, entry: Entry) -> None:
         self._keep(decide(self.contact, entry, self.book, self.now * MINUTE, **self._more()))
+
+    def publishes(self, scenarios: list[Scenario]) -> None:
+        """Another text, and the contact brought under it; then what has become due by that, at once."""
+        former, self.scenarios = self.book, scenarios
+        self.book = book(text_of(scenarios), former.version + 1)
+        now = self.now * MINUTE
+        self._keep(bring_up_to_date(self.contact, [], self.book, now, former=former, **self._more()))
+        self._keep(advance(self.contact, self.book, now, roused=True, **self._more()))
 
     def look(self) -> None:
         self._keep(advance(self.contact, self.book, self.now * MINUTE, **self._more()))
@@ -83,6 +92,13 @@ def tell(engine: Engine, world: World, number: int, told: Told) -> None:
             value = None if moment is None else instant(moment * MINUTE).isoformat()
             engine.take(AttributesSet(time=time, values={"ends": value}))
             world.decide(now, lambda: world.sets("ends", moment))
+        case "edit":
+            which, (length, unit) = argument
+            changed = relengthed(engine.scenarios, which, length, unit)
+            engine.publishes(changed)
+            world.now = now
+            world.edits(changed)
+            world.decide(now)
         case "born":
             day = date(1996, 2, 29)
             if isinstance(argument, int):
@@ -134,7 +150,7 @@ def agree(case: Case) -> None:
 
 
 def _compare(engine: Engine, world: World, when: str, scenarios: list[Scenario]) -> None:
-    shown = f"{when}, minute {engine.now}, under\n{text_of(scenarios)}"
+    shown = f"{when}, minute {engine.now}, at first under\n{text_of(scenarios)}"
     assert sorted(engine.sent) == sorted(world.sent), shown
     runs = sorted((run.scenario, (run.due or 0) / MINUTE) for run in engine.contact.runs)
     assert runs == sorted((run.scenario.name, run.due or 0) for run in world.runs), shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 Condition: TypeAlias = tuple[Any, ...]  # ("level", 3), ("and", one, other) …
@@ -88,6 +88,45 @@ class Scenario:
     again: tuple[int, str] | None = None
     stops: tuple[Rule, ...] = ()
     restarts: tuple[Rule, ...] = ()
+
+
+# --- their waits -----------------------------------------------------------------------------------------------------
+
+
+def waits_in(steps: tuple[Step, ...]) -> Iterator[Wait | WaitFor]:
+    """The steps with a length, in the order of the text."""
+    for step in steps:
+        match step:
+            case Wait() | WaitFor():
+                yield step
+            case If(branches):
+                for _, inner in branches:
+                    yield from waits_in(inner)
+            case Split(_, shares):
+                for _, _, inner in shares:
+                    yield from waits_in(inner)
+
+
+def relengthed(scenarios: list[Scenario], which: int, number: int, unit: str) -> list[Scenario]:
+    """The scenarios with another length of one of their waits; the same where there are none."""
+    waits = [step for one in scenarios for step in waits_in(one.steps)]
+    chosen = waits[which % len(waits)] if waits else None
+
+    def changed(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        return tuple(map(change, steps))
+
+    def change(step: Step) -> Step:
+        match step:
+            case Wait() | WaitFor():
+                return replace(step, number=number, unit=unit) if step is chosen else step
+            case If(branches):
+                return If(tuple((condition, changed(inner)) for condition, inner in branches))
+            case Split(label, shares):
+                return Split(label, tuple((percent, name, changed(inner)) for percent, name, inner in shares))
+            case _:
+                return step
+
+    return [replace(one, steps=changed(one.steps)) for one in scenarios]
 
 
 # --- their texts -----------------------------------------------------------------------------------------------------
