@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,17 @@ from tests.installation import Installation
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OURS = re.compile(r"(relance|curl|echo|#)( |$)")
+SHOWS = {  # what the calls of a guide print, in this order
+    "README.md": ("no mistakes", "Preview over", "is published"),
+    "docs/first-rule.md": ("score ", "40", "score pricing", "is true", "Grace is hot", "the text of version 1"),
+    "docs/connect-a-site.md": ("ada@shop.example", "Relance runs", '{"rejected":[]'),
+    "docs/connect-slack.md": ('"socket_mode_enabled": true', "link"),
+    "docs/scenarios.md": ("1 waiting, 1 started", "wait 3 hours", "abandoned_cart", "in no scenario", "welcome"),
+    "docs/consent.md": ('{"newsletter":"granted"}', '{"newsletter":"withdrawn"}'),
+    "docs/import.md": ("2 rows would be taken", "2 consents recorded", "2 rows taken"),
+    "docs/messages.md": ("subject: Hello Joan", "email hello"),
+    "docs/http.md": ('{"status":"ok"}', '"ready":true', "relance_"),
+}
 ANCHOR = re.compile(r"[^\w\- ]")
 pytestmark = pytest.mark.xdist_group("guides")  # one installation for all
 BY_HAND = ("make ", "export RELANCE_", "RELANCE_")  # on the machine of whoever reads it
@@ -108,24 +120,37 @@ def test_what_a_guide_tells_one_to_type_works(
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "CURL_HOME": str(tmp_path),
     }
+    printed = ""
     for kind, file, text in blocks(page):
         here = re.sub(r"\b(API_KEY|KEY)\b", lambda found: keys[found[1]], text)
         here = re.sub(r"http://localhost:8080|https://relance\.example\.com", running.url, here)
         if file:
             (tmp_path / file).write_text(text)
         elif runs(kind, text):
-            running.wait_quiet()
-            call(["bash", "-euo", "pipefail", "-c", here], tmp_path, environment)
+            settle(running)
+            printed += call(["bash", "-euo", "pipefail", "-c", here], tmp_path, environment)
         elif kind == "python":
             call([sys.executable, "-c", here], tmp_path, environment)
+    at = 0
+    for shown in SHOWS.get(named(page), ()):
+        at = printed.find(shown, at)
+        assert at >= 0, f"{shown} is not printed, in this order:\n{printed}"
 
 
-def call(words: list[str], directory: Path, environment: dict[str, str]) -> None:
+def settle(running: Installation) -> None:
+    """Wait until all is applied, and every engine follows the published rulebook."""
+    running.wait_quiet()
+    while (running.ready() or {}).get("recompute"):
+        time.sleep(0.05)
+
+
+def call(words: list[str], directory: Path, environment: dict[str, str]) -> str:
     done = subprocess.run(
         words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{words[-1]}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -62,7 +62,7 @@ def import_(file: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any)
 
 async def _work(relance: Relance, table: Table, asks: bool, dry_run: bool, options: dict[str, Any]) -> Outcome:
     imports = relance.services.imports
-    kind: Kind | None = options["kind"]
+    kind: Kind | None = options["kind"] or ("events" if options["event"] else None)
     columns, book = await imports.guess(table, kind)
     columns = remap(columns, options["maps"], book)
     changes = {name: options[name] for name in ("event", "dates") if options[name]}

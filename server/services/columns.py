@@ -23,8 +23,8 @@ Kind: TypeAlias = Literal["contacts", "events"]
 Order: TypeAlias = Literal["", "day first", "month first"]  # of dates such as 03/04/2026; "": there are none
 
 _IDS: Final = {
-    "user": ("user_id", "userid", "customer_id", "customerid", "client_id", "id", "identifiant", "uid"),
-    "anonymous": ("anonymous_id", "anonymousid", "visitor_id"),
+    "user": ("user", "user_id", "userid", "customer_id", "customerid", "client_id", "id", "identifiant", "uid"),
+    "anonymous": ("anonymous", "anonymous_id", "anonymousid", "visitor_id"),
     "email": ("email", "e_mail", "mail", "email_address", "courriel", "adresse_e_mail", "adresse_email"),
 }
 _EVENT: Final = ("event", "event_name", "evenement", "événement")

@@ -71,6 +71,15 @@ def test_contacts_go_in_and_come_out_again(installation: Installation, tmp_path:
     assert (unknown.returncode, "no segment nobody" in unknown.stderr) == (1, True)
 
 
+def test_rows_of_one_event_are_events_without_being_said_to_be(installation: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("user,time,amount\nida,2026-01-31T10:00:00Z,59.9\n")
+    looked = relance(installation, "import", str(path), "--dry-run", "--event", "Order Completed")
+    assert "orders.csv: events" in looked.stderr
+    assert "amount  property amount" in looked.stderr
+    assert "1 rows would be taken" in looked.stdout
+
+
 @pytest.mark.parametrize(
     ("people", "rows"),
     [pytest.param(200, 12_000), pytest.param(25_000, 1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])],
