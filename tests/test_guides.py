@@ -160,6 +160,13 @@ def test_a_block_of_shell_that_is_not_run_is_one_for_the_readers_own_machine(pag
             assert all(one.startswith(BY_HAND) for one in calls(text)), text
 
 
+def test_the_snippet_for_pages_is_the_one_that_is_tried_in_a_browser() -> None:
+    tried = (ROOT / "tests" / "clients" / "shop.html").read_text()
+    snippet = re.sub(r" *var words = .*\n", "", tried[tried.index("  !(function") : tried.index("})();")])
+    snippet = snippet.replace('words.get("key")', '"KEY"').replace('words.get("host")', '"https://relance.example.com"')
+    assert snippet in (ROOT / "docs" / "connect-a-site.md").read_text()
+
+
 def anchors(page: Path) -> set[str]:
     """The names of a page's headings in links."""
     found = tokens(page)
