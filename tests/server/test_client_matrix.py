@@ -33,7 +33,10 @@ BROWSER = "@segment/analytics-next@1.84.3"
 
 @pytest.mark.parametrize(
     ("events", "visitors"),
-    [(500, 10), pytest.param(EVENTS, VISITORS, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+    [
+        pytest.param(500, 10, marks=pytest.mark.slow),
+        pytest.param(EVENTS, VISITORS, marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+    ],
 )
 def test_rudderstack_for_python(tmp_path: Path, events: int, visitors: int) -> None:
     with Installation(tmp_path) as installation:
