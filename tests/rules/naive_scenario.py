@@ -100,7 +100,7 @@ class World:
         self.now = until
 
     def decide(self, now: int, change: Callable[[], None] | None = None) -> None:
-        """One decision: first what time alone has brought, then a change and what follows from it."""
+        """One decision: first what time alone has brought, then a change; what follows from both."""
         self.now = now
         self.decisions += 1
         self.entered = set()
@@ -110,7 +110,7 @@ class World:
         self._follow()
         if change is not None:
             change()
-            self._follow()
+        self._follow()
 
     def happens(self, name: str, minute: int, properties: dict[str, Any]) -> None:
         """An event; one that comes more than a day after its time starts nothing."""
