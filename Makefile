@@ -24,7 +24,7 @@ test: .venv/dev
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup -m "not soak" --ignore tests/bench $(TESTS)
 
 soak: .venv/dev
-	.venv/bin/python -m pytest -m soak $(TESTS)
+	.venv/bin/python -m pytest -m soak --hypothesis-profile default $(TESTS)
 
 lint: .venv/dev
 	.venv/bin/ruff check

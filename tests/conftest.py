@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import pytest
 from redis.asyncio import Redis
 
@@ -19,6 +20,10 @@ from tests.clock import FakeClock
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 PARTITIONS = 8
+
+# The same examples in every run, so that a change is judged by what it changes; `make soak` looks for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 class RedisServer(NamedTuple):

@@ -46,7 +46,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 def render(reply: Reply) -> list[Message]:
     """The reply as one message, or as several where it is too long for one."""
     keyboard = tuple(_keyboard(reply))
-    texts = list(_messages(_parts(reply))) or ["…"]
+    texts = [text for text in _messages(_parts(reply)) if unescape(_TAG.sub("", text)).strip()] or ["…"]
     return [
         Message(text=text, keyboard=keyboard if number == len(texts) else ())
         for number, text in enumerate(texts, start=1)

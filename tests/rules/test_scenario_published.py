@@ -38,6 +38,7 @@ class Publisher(Engine):
 def follow(engine: Engine, case: Case, publishing: dict[int, str], text: str) -> list[Any]:
     """Tell a story, publishing before some of its parts; where the runs are after each."""
     scenarios, zone, start, story = case
+    story = [told for told in story if told.what != "edit"]  # what is published is the text as it was
     world = World("c", scenarios, zone)  # only because `tell` tells both
     engine.now = world.now = start
     found = []
