@@ -50,7 +50,7 @@ class Holding:
     async def why_held(self, place: Place, alert: Alert, before: Delivery) -> str:
         """Why a card that is nowhere yet is to be held back; "" where it may be shown: then it is counted.
 
-        Raises `Unavailable`.
+        A courier that dies over the answer takes no room: the next one is given the same. Raises `Unavailable`.
         """
         if before.state == "held" and alert.status != "open":
             return before.reason
@@ -60,7 +60,7 @@ class Holding:
         if place.platform == "terminal":
             return ""
         hour = now - now % HOUR
-        if await self._kept.count(place, hour) <= self.budget:
+        if await self._kept.number(place, hour, alert.id) <= self.budget:
             return ""
         await self._tell(place, hour)
         return FULL

@@ -8,6 +8,7 @@ from rules.contact import Millis
 from server.model.delivery import Place
 from server.store import keys
 from server.store.faults import redis_needed
+from server.store.scripts import script
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -25,21 +26,17 @@ class Holding:
     def __init__(self, redis: Redis, seal: Sealer) -> None:
         self._redis = redis
         self._digest = seal.digest
+        self._number = script("card_number")
 
-    async def count(self, place: Place, hour: Millis) -> int:
-        """One card more in a place's hour; how many that makes."""
-        name = self._hour(place, hour)
+    async def number(self, place: Place, hour: Millis, alert_id: str) -> int:
+        """Which card of a place's hour an alert's is, from 1 on: the same one however often it is asked."""
         with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.incr(name)
-                pipe.pexpire(name, KEPT)
-                number, _ = await pipe.execute()
-        return int(number)
+            return int(await self._number(self._redis, [self._hour(place, hour)], [alert_id, KEPT]))
 
     async def counted(self, place: Place, hour: Millis) -> int:
         """How many cards a place was to show in an hour."""
         with redis_needed():
-            return int(await self._redis.get(self._hour(place, hour)) or 0)
+            return int(await self._redis.hlen(self._hour(place, hour)))
 
     async def mutes(self) -> dict[str, Millis]:
         """Every mute, by what `muted` says, and until when it holds."""
@@ -63,4 +60,4 @@ class Holding:
         return self._digest(f"mute:{rule}\n{place}")
 
     def _hour(self, place: Place, hour: Millis) -> str:
-        return keys.budget(self._digest(f"place:{place}"), hour)
+        return keys.cards_of_hour(self._digest(f"place:{place}"), hour)

@@ -20,8 +20,8 @@ __all__ = [
     "bots",
     "bucket",
     "bucket_of",
-    "budget",
     "card",
+    "cards_of_hour",
     "clicked",
     "clicks",
     "clicks_due",
@@ -33,6 +33,7 @@ __all__ = [
     "deliveries",
     "deliveries_of",
     "delivery",
+    "device_owner",
     "devices",
     "dictionaries",
     "digest",
@@ -304,6 +305,11 @@ def site_inbox(partition: int, contact_id: str) -> str:
     return _in(partition, "site-inbox:" + contact_id)
 
 
+def device_owner(digest: str) -> str:
+    """The contact that a device belongs to; `digest` is the keyed hash of its token."""
+    return f"{PREFIX}device:{digest}"
+
+
 def devices(partition: int, contact_id: str) -> str:
     """Hash: keyed hash of a device's token → sealed device, to which pushes go."""
     return _in(partition, "devices:" + contact_id)
@@ -474,10 +480,10 @@ def digests_begun() -> str:
     return PREFIX + "digests"
 
 
-def budget(digest: str, hour: int) -> str:
-    """How many cards a place was to show in an hour, by its first millisecond; `digest` is the keyed hash of the
-    place. Forgotten after some days."""
-    return f"{PREFIX}budget:{{{digest}}}:{hour}"
+def cards_of_hour(digest: str, hour: int) -> str:
+    """Hash: id of an alert that a place was to show in an hour, by its first millisecond → its number among them;
+    `digest` is the keyed hash of the place. Forgotten after some days."""
+    return f"{PREFIX}cards-of-hour:{{{digest}}}:{hour}"
 
 
 def mutes() -> str:

@@ -11,7 +11,7 @@ from rules.contact import Alert
 from server.bootstrap import build_services
 from server.errors import Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
-from server.model.delivery import Place
+from server.model.delivery import Delivery, Place
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.engines import engine_on, event, publish
@@ -120,6 +120,16 @@ async def test_a_card_that_has_to_be_posted_again_is_counted_once(shop: Shop) ->
     for _ in range(6):
         await shop.deliver()
     assert len(shop.slack.messages) == 3
+
+
+async def test_couriers_that_die_over_a_card_take_no_room_from_others(shop: Shop) -> None:
+    alerts = [await shop.happens(f"c{number}") for number in range(4)]
+    for alert in alerts[:3] * 2:  # asked, and never written down
+        assert not await shop.services.holding.why_held(SALES, alert, Delivery())
+    assert await shop.services.holding.why_held(SALES, alerts[3], Delivery())
+    assert set(await shop.deliver()) == {"c0", "c1", "c2"}
+    hour = shop.clock.now() - shop.clock.now() % HOUR
+    assert await shop.services.holding.held(SALES, hour) == 1
 
 
 @pytest.mark.soak
