@@ -36,10 +36,13 @@ class Devices:
         return self._seal.decode("vapid", held, str)
 
     async def add(self, contact: str, device: Device) -> None:
-        """Keep a device; of too many the oldest goes. Raises `Unavailable`."""
-        name = self._name(contact)
+        """Keep a device, and take it from whom it belonged to; of too many the oldest goes. Raises `Unavailable`."""
+        name, field = self._name(contact), self._field(device.token)
         with redis_needed():
-            await self._redis.hset(name, self._field(device.token), self._seal.encode("device", device))
+            before = await self._redis.getset(keys.device_owner(field), contact)
+            if before is not None and before.decode() != contact:
+                await self._redis.hdel(self._name(before.decode()), field)
+            await self._redis.hset(name, field, self._seal.encode("device", device))
             held = await self._redis.hgetall(name)
             if len(held) > _MOST:
                 by_age = sorted(held, key=lambda field: self._open(held[field]).added)

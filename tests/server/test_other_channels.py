@@ -45,6 +45,7 @@ from server.store.site_inbox import SiteInbox
 from server.store.store import Store
 from server.store.webhooks import Webhooks
 from tests.clock import FakeClock
+from tests.engines import drain, engine_on
 from tests.server.conftest import ServerServices
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -247,6 +248,23 @@ async def test_a_push_reaches_every_browser_of_a_contact_and_a_dead_one_is_forgo
     assert [device.token for _, device in await devices.of(contact)] == [here + "/push/1"]
 
 
+async def test_a_device_that_changes_hands_shows_the_former_persons_pushes_no_more(
+    store: Store, clock: FakeClock
+) -> None:
+    service = DevicesService(store, clock)
+    devices = Devices(store.redis, store.seal, store.partitions)
+    ids = []
+    for user in ("ana", "ben"):
+        await service.add(Caller(user=user), "android", "the-tablet-in-the-shop")
+        [who] = await store.identities.resolve_many([Caller(user=user)])
+        ids.append(who.contact)
+    assert await devices.of(Contact(id=ids[0])) == []
+    [(owner, device)] = await devices.of(Contact(id=ids[1]))
+    assert (owner, device.token) == (ids[1], "the-tablet-in-the-shop")
+    await service.add(Caller(user="ben"), "android", "the-tablet-in-the-shop")
+    assert len(await devices.of(Contact(id=ids[1]))) == 1
+
+
 async def test_a_contact_without_a_device_gets_no_push(store: Store, clock: FakeClock) -> None:
     devices = Devices(store.redis, store.seal, store.partitions)
     channel = PushChannel(devices, WebPush(VapidKey(await DevicesService(store, clock).key(), "https://x")), None)
@@ -311,15 +329,33 @@ async def test_a_site_registers_a_browser_and_forgets_it(services: ServerService
 
 async def test_an_inbox_is_opened_by_its_contacts_token_alone(services: ServerServices, api: httpx.AsyncClient) -> None:
     store, clock = services.store, services.clock
+    for user in ("ana", "ben"):
+        await api.post("/v1/track", json={"userId": user, "event": "Page Viewed"})
+    await drain(store, engine_on(store))
+    [ana, ben] = [who.contact for who in await store.identities.resolve_many([Caller("ana"), Caller("ben")])]
     channel = InboxChannel(SiteInbox(store.redis, store.seal, store.partitions), clock)
-    contact = Contact(id="u1")
     for _ in range(2):  # twice is once
-        await channel.send(outbound("inbox", "Welcome", contact, subject="Hello", html="<p>Welcome</p>"))
-    sealed = urlsafe_b64encode(store.seal.encode("inbox_token", ("u1", clock.now() + 1000))).decode()
-    headers = {"Authorization": f"Bearer {sealed}"}
-    refused = await api.get("/v1/inbox", headers=headers, auth=None)
-    assert refused.status_code == 401, "there is no such contact"
-    assert (await api.get("/v1/inbox", headers={"Authorization": "Bearer x"}, auth=None)).status_code == 401
+        await channel.send(
+            outbound("inbox", "Welcome", Contact(id=ana), fields={"title": "Hello", "link": "https://x"})
+        )
+    tokens = {user: (await services.site_inbox.token(SYSTEM, f"user:{user}")).token for user in ("ana", "ben")}
+
+    def bearing(token: str) -> dict[str, Any]:
+        return {"headers": {"Authorization": f"Bearer {token}"}, "auth": None}
+
+    seen = (await api.get("/v1/inbox", **bearing(tokens["ana"]))).json()
+    [message] = seen["messages"]
+    assert (message["title"], message["text"], message["link"]) == ("Hello", "Welcome", "https://x")
+    assert (seen["unread"], message["read"]) == (1, False)
+    assert (await api.get("/v1/inbox", **bearing(tokens["ben"]))).json() == {"messages": [], "unread": 0}
+    read = f"/v1/inbox/{message['id']}/read"
+    assert (await api.post(read, **bearing(tokens["ben"]))).status_code == 404
+    assert (await api.post(read, **bearing(tokens["ana"]))).status_code == 200
+    assert (await api.get("/v1/inbox", **bearing(tokens["ana"]))).json()["unread"] == 0
+    assert (await api.get("/v1/inbox", **bearing("x"))).status_code == 401
+    clock.advance(seconds=25 * 3600)
+    assert (await api.get("/v1/inbox", **bearing(tokens["ana"]))).status_code == 401, "a token is good for a day"
+    assert ben != ana
 
 
 async def test_a_print_row_waits_until_it_is_taken(store: Store, clock: FakeClock) -> None:
