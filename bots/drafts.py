@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from bots.problems import sentence
+from bots.problems import told
 from bots.replies import Button, Item
 from rules.editing import Change
 from rules.errors import Problem
@@ -75,10 +75,8 @@ def problem_items(problems: Iterable[Problem], t: Translator, *, buttons: bool =
 
 def place_of(problem: Problem, t: Translator) -> str:
     """`line 14, column 21: unknown attribute contact.contry — did you mean country?`"""
-    text = t("line {line}, column {column}: {message}", line=problem.line, column=problem.column,
-             message=sentence(problem, t))  # fmt: skip
-    meant = t("did you mean {suggestion}?", suggestion=problem.suggestion) if problem.suggestion else ""
-    return f"{text} — {meant}" if meant else text
+    return t("line {line}, column {column}: {message}", line=problem.line, column=problem.column,
+             message=told(problem, t))  # fmt: skip
 
 
 def pointed(problem: Problem) -> str:

@@ -35,10 +35,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         meant = f" — did you mean {self.suggestion}?" if self.suggestion else ""
-        text = f"line {self.line}, column {self.column}: {self.message}{meant}"
-        if self.excerpt:
-            text += f"\n    {self.excerpt}\n    {' ' * ((self.caret or self.column) - 1)}{'^' * self.length}"
-        return text
+        return f"line {self.line}, column {self.column}: {self.message}{meant}{self.pointed()}"
+
+    def pointed(self) -> str:
+        """The line that it is in with carets under it, each on a new line and indented; "" where it is not known."""
+        if not self.excerpt:
+            return ""
+        return f"\n    {self.excerpt}\n    {' ' * ((self.caret or self.column) - 1)}{'^' * self.length}"
 
 
 class RuleError(Exception):

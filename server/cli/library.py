@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from bots.drafts import place_of
 from server.bootstrap import Relance
 from server.cli.session import as_json, operator, settings, tell, with_relance
+from server.i18n import translator
 from server.services.library import Library, Used, ready_made, ready_text
 from server.services.rulebooks import WrongRulebook
 
@@ -50,9 +52,10 @@ def use(name: str, replace: bool, as_json: bool) -> None:
     try:
         used = with_relance(work)
     except WrongRulebook as wrong:
+        t = translator(language)
         for problem in wrong.checked.problems:
-            click.echo(str(problem), err=True)
-        click.echo("together with the published rulebook it has these mistakes; nothing was published", err=True)
+            click.echo(place_of(problem, t) + problem.pointed(), err=True)
+        click.echo(t("together with the published rulebook it has these mistakes; nothing was published"), err=True)
         sys.exit(1)
     said = {"version": used.version.version if used.version else None, "added": used.added, "kept": used.kept}
     said["messages"] = used.messages

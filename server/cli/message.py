@@ -11,6 +11,7 @@ import click
 
 from rules.message import CHANNELS
 from server.bootstrap import Relance
+from server.cli.mistakes import placed
 from server.cli.rulebook import read
 from server.cli.session import as_json, operator, tell, with_relance
 from server.model.message import MessageTemplate, TemplateFormat
@@ -77,8 +78,7 @@ def put(files: tuple[Path, ...], owner: str, expires: str, as_json: bool) -> Non
             except WrongMessage as error:
                 wrong = True
                 for problem in error.problems:
-                    place, said = f"{file}:{problem.line}:{problem.column}", str(problem).split(": ", 1)[1]
-                    click.echo(f"{place}: error: {said}", err=True)
+                    click.echo(placed(file, "error", problem), err=True)
         return kept, wrong
 
     kept, wrong = with_relance(work)

@@ -10,7 +10,8 @@ import click
 from bots.commands.preview import preview_reply
 from bots.terminal.render import render
 from server.bootstrap import Relance
-from server.cli.rulebook import FILE, read, report
+from server.cli.mistakes import report
+from server.cli.rulebook import FILE, read
 from server.cli.session import as_json, operator, settings, tell, with_relance
 from server.i18n import translator
 from server.model.preview import Preview, Progress

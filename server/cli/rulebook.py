@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from rules.errors import Problem, RuleErrors
+from rules.errors import RuleErrors
 from rules.printing import format_text
 from server.bootstrap import NotRunning, Relance
+from server.cli.mistakes import report
 from server.cli.session import as_json, operator, tell, with_relance
 from server.errors import Unavailable
 from server.services.rulebooks import Checked, WrongRulebook
@@ -19,7 +20,7 @@ from server.services.rulebooks import check as check_text
 from server.settings import SettingsError
 from server.store.rulebooks import RulebookVersion
 
-__all__ = ["FILE", "check", "fmt", "history", "publish", "read", "report", "rollback"]
+__all__ = ["FILE", "check", "fmt", "history", "publish", "read", "rollback"]
 
 _SHOWN = 10  # names of traits
 
@@ -122,20 +123,6 @@ def read(file: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file} is not UTF-8 text (byte {error.start})") from None
-
-
-def report(file: Path, checked: Checked) -> str:
-    """All that `check` found, a line or more each."""
-    lines = [*(_place(file, "error", problem) for problem in checked.problems)]
-    lines += [_place(file, "warning", problem) for problem in checked.warnings]
-    if checked.ok:
-        lines.append(f"{file}: no mistakes")
-    return "\n".join(lines)
-
-
-def _place(file: Path, kind: str, problem: Problem) -> str:
-    """A problem as compilers tell it, so that editors find the place."""
-    return f"{file}:{problem.line}:{problem.column}: {kind}: {str(problem).split(': ', 1)[1]}"
 
 
 def _row(version: RulebookVersion) -> dict[str, Any]:

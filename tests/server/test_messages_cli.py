@@ -29,8 +29,9 @@ class Shell:
         self._environment = {"RELANCE_REDIS_URL": url, "RELANCE_SECRET_KEY": SECRET.decode()}
         self.directory = directory
 
-    async def result(self, *words: str) -> Result:
-        return await asyncio.to_thread(CliRunner().invoke, relance, list(words), env=self._environment)
+    async def result(self, *words: str, language: str = "en") -> Result:
+        environment = {**self._environment, "RELANCE_LANGUAGE": language}
+        return await asyncio.to_thread(CliRunner().invoke, relance, list(words), env=environment)
 
     async def __call__(self, *words: str) -> str:
         done = await self.result(*words)
@@ -79,6 +80,17 @@ async def test_mistakes_are_told_as_compilers_tell_them_and_the_other_files_are_
     assert f"{wrong}:4:12: error: unknown attribute contact.nobody" in done.stderr
     assert "welcome.email is revision 1" in done.stdout
     assert (await shell.result("message", "put", shell.file("Welcome.md", SOURCE))).exit_code != 0
+
+
+async def test_mistakes_are_told_in_the_language_of_the_installation(shell: Shell) -> None:
+    wrong = shell.file("wrong.email.md", "---\nsubject: Hi\n---\nHello {{ contact.first_nam }}\n")
+    told = (await shell.result("message", "put", wrong, language="fr")).stderr
+    assert f"{wrong}:4:18: error: attribut inconnu : contact.first_nam — vouliez-vous dire first_name ?" in told
+    rules = shell.file("shop.rules", "segment a: contact.scor > 3\n")
+    told = (await shell.result("check", rules, language="fr")).stdout
+    assert f"{rules}:1:20: error: attribut inconnu : contact.scor — vouliez-vous dire score ?" in told
+    fine = (await shell.result("check", shell.file("fine.rules", RULES), language="fr")).stdout
+    assert "aucune faute" in fine
 
 
 async def test_a_message_is_seen_and_sent_to_a_colleague(shell: Shell, store: Store) -> None:
