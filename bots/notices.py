@@ -33,7 +33,7 @@ AFTER_FAULT: Final = 5.0
 
 
 class Announcer:
-    """Hands notices of a platform to `tell`, which writes to a user of a workspace; `language` says in which language.
+    """Hands notices of a platform to `tell`, which writes to whom they are for; `language` says in which language.
 
     What a platform refuses for good is dropped; the rest is told again in a minute, by whichever process is alive.
     """
@@ -43,7 +43,7 @@ class Announcer:
         services: Services,
         platform: str,
         tell: Callable[[Notice, Reply], Awaitable[None]],
-        language: Callable[[str], Awaitable[str]],
+        language: Callable[[Notice], Awaitable[str]],
     ) -> None:
         self._services = services
         self._platform = platform
@@ -70,7 +70,7 @@ class Announcer:
             make = await self._about(notice)
             if make is not None:
                 try:
-                    await self._tell(notice, make(translator(await self._language(notice.user))))
+                    await self._tell(notice, make(translator(await self._language(notice))))
                 except (ChannelBusy, ChannelDown) as error:
                     log.warning("notice to be told later", platform=self._platform, reason=error.reason)
                     continue

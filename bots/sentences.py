@@ -57,7 +57,7 @@ SENTENCES: Final = (
     mark("{name} is a word of expressions and cannot name an attribute"),
     mark("only a personal attribute is hidden in alerts: this says nothing"),
     mark("traits arrive snake_cased and flattened"),
-    mark('a Slack channel is written as "#hot-leads", or by its id'),
+    mark('a Slack channel is written as "#hot-leads" or "T0123/#hot-leads", or by its id'),
     mark('a Telegram chat is written as "-1001234567890" or "@channel"'),
     mark("the bot knows no chat {address}"),
     mark("quiet hours end at another time than they start"),

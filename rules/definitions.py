@@ -31,6 +31,8 @@ _EXPRESSION_WORDS = frozenset(
 )
 _TRAIT = re.compile(r"[a-z0-9_]+")
 _E_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_SLACK = re.compile(r"([TE][A-Z0-9]+/)?(#[^\s#]+|[CDG][A-Z0-9]+)")
+_BARE_SLACK = re.compile(r"([TE][A-Z0-9]+/)?([\w-]+)")
 
 
 def read_attribute(reader: Reader) -> Attribute:
@@ -138,9 +140,12 @@ def _check_address(reader: Reader, token: Token, target: Target) -> None:
         if not _E_MAIL.fullmatch(address):
             reader.tell(token, "expected an e-mail address", "address")
         return
-    if target.platform == "slack" and not re.fullmatch(r"#[^\s#]+|[CDG][A-Z0-9]+", address):
-        near = f'"#{address}"' if re.fullmatch(r"[\w-]+", address) else None
-        reader.warn(token, 'a Slack channel is written as "#hot-leads", or by its id', "address", near)
+    if target.platform == "slack" and not _SLACK.fullmatch(address):
+        bare = _BARE_SLACK.fullmatch(address)
+        near = f'"{bare[1] or ""}#{bare[2]}"' if bare else None
+        reader.warn(
+            token, 'a Slack channel is written as "#hot-leads" or "T0123/#hot-leads", or by its id', "address", near
+        )
     elif target.platform == "telegram" and not re.fullmatch(r"-?\d{1,20}|@\w{1,64}", address):
         reader.warn(token, 'a Telegram chat is written as "-1001234567890" or "@channel"', "address")
     known = reader.desk.known.channels

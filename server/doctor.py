@@ -18,8 +18,8 @@ from server.errors import RelanceError
 from server.finding import Finding
 from server.mail_doctor import examine_mail
 from server.model.actor import SYSTEM
-from server.ports import ChannelError
 from server.settings import Settings, unknown_settings
+from server.slack_doctor import elsewhere, examine_slack
 from server.store.codec import SealError
 
 __all__ = ["Finding", "examine"]
@@ -34,7 +34,9 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         yield finding
     for finding in _data_dir(settings):
         yield finding
-    yield await _slack(settings)
+    slack, workspaces = await examine_slack(settings)
+    for finding in slack:
+        yield finding
     yield await _telegram(settings)
     async for finding in examine_mail(settings):
         yield finding
@@ -51,7 +53,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         yield finding
     if any(finding.verdict == "wrong" for finding in seen):
         return  # nothing is written to a Redis that is not fit for it
-    async for finding in _service(settings):
+    async for finding in _service(settings, workspaces):
         yield finding
 
 
@@ -151,7 +153,7 @@ def _eviction(name: str, facts: Mapping[str, Any]) -> Finding:
     return Finding(name, "good", f"never evicts, uses {used >> 20} MB")
 
 
-async def _service(settings: Settings) -> AsyncIterator[Finding]:
+async def _service(settings: Settings, workspaces: frozenset[str]) -> AsyncIterator[Finding]:
     """The secret key, the rulebook, the engines and the chats."""
     try:
         async with open_relance(settings) as relance:
@@ -166,7 +168,10 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding("rulebook", "note", _in_vain(in_vain))
             for finding in await _messages(relance):
                 yield finding
-            for feed in await relance.services.broadcasts.feeds(await relance.services.rulebooks.live()):
+            live = await relance.services.rulebooks.live()
+            for finding in elsewhere(live, workspaces) if workspaces else ():
+                yield finding
+            for feed in await relance.services.broadcasts.feeds(live):
                 if feed.reason:
                     yield Finding("feed", "wrong", f"{feed.url} cannot be read: {feed.reason}")
             figures = (await relance.services.status.snapshot()).figures
@@ -202,46 +207,6 @@ def _in_vain(traits: Mapping[str, int]) -> str:
     names = ", ".join(f"{name} ({count})" for name, count in list(traits.items())[:10])
     more = f" and {len(traits) - 10} more" if len(traits) > 10 else ""
     return f"sites send traits that no attribute takes, so they are not stored: {names}{more}"
-
-
-async def _slack(settings: Settings) -> Finding:
-    """Whether the bot's token works, asked of Slack."""
-    from bots.slack.client import SlackClient
-
-    if not settings.slack_bot_token:
-        return Finding(
-            "Slack", "note", "off: `relance slack manifest --socket` makes an app, and tells how to turn it on"
-        )
-    if not (settings.slack_signing_secret or settings.slack_app_token):
-        return Finding(
-            "Slack",
-            "wrong",
-            "neither RELANCE_SLACK_SIGNING_SECRET (on the app's Basic Information) nor RELANCE_SLACK_APP_TOKEN is set",
-        )
-    client = SlackClient(settings.slack_bot_token, settings.slack_api_url)
-    try:
-        await client.call("auth.test")
-    except ChannelError as problem:
-        return Finding("Slack", "wrong", f"{problem.reason}: is RELANCE_SLACK_BOT_TOKEN the bot token (xoxb-…)?")
-    finally:
-        await client.close()
-    if settings.slack_app_token:
-        return await _slack_socket(settings)
-    return Finding("Slack", "good", f"the token works; its requests go to {settings.url}/slack")
-
-
-async def _slack_socket(settings: Settings) -> Finding:
-    """Whether a connection would be given."""
-    from bots.slack.client import SlackClient
-
-    client = SlackClient(settings.slack_app_token, settings.slack_api_url)
-    try:
-        await client.call("apps.connections.open")
-    except ChannelError as problem:
-        return Finding("Slack", "wrong", f"{problem.reason}: does RELANCE_SLACK_APP_TOKEN have connections:write?")
-    finally:
-        await client.close()
-    return Finding("Slack", "good", "the tokens work; Slack is reached by Socket Mode")
 
 
 async def _telegram(settings: Settings) -> Finding:

@@ -35,9 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     public_url: str = ""
     secret_key: str = ""  # none: made and kept in data_dir
-    slack_bot_token: str = ""
-    slack_signing_secret: str = ""
-    slack_app_token: str = ""  # Socket Mode
+    slack_bot_token: tuple[str, ...] = ()  # one a workspace
+    slack_signing_secret: tuple[str, ...] = ()  # one for all, or one for each bot token
+    slack_app_token: tuple[str, ...] = ()  # Socket Mode; as many as secrets
     slack_api_url: str = ""
     telegram_token: str = ""
     telegram_secret: str = ""
@@ -80,6 +80,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     for name, needed in _TOGETHER.items():
         if name in values and needed not in values:
             raise SettingsError(f"{PREFIX}{needed.upper()} must be set where {PREFIX}{name.upper()} is")
+    for name, beside in _BESIDE.items():
+        if len(values.get(name, ())) not in (0, 1, len(values.get(beside, ()))):
+            raise SettingsError(
+                f"{PREFIX}{name.upper()} must be one value, or one for each of {PREFIX}{beside.upper()}, in that order"
+            )
     return Settings(**values)
 
 
@@ -94,6 +99,25 @@ def _text(text: str) -> str:
     if not text.isprintable():
         raise ValueError("holds characters that cannot be printed")
     return text
+
+
+def _several(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    """Values with commas between them."""
+
+    def read_all(text: str) -> tuple[str, ...]:
+        values = tuple(value.strip() for value in text.split(","))
+        if not all(values):
+            raise ValueError("must have a value on both sides of each comma")
+        return tuple(read(value) for value in values)
+
+    return read_all
+
+
+def _bot_tokens(text: str) -> tuple[str, ...]:
+    tokens = _several(_text)(text)
+    if len(set(tokens)) < len(tokens):
+        raise ValueError("holds the same token twice")
+    return tokens
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -176,11 +200,12 @@ def _timezone(text: str) -> str:
 
 
 _TOGETHER: Final = {"smtp_url": "mail_from", "dkim_key": "dkim_selector"}  # one makes no sense without the other
+_BESIDE: Final = {"slack_signing_secret": "slack_bot_token", "slack_app_token": "slack_bot_token"}
 
 
 def _app_token(text: str) -> str:
     if not text.startswith("xapp-"):
-        raise ValueError("an app-level token, which begins with xapp-")
+        raise ValueError("must be an app-level token, which begins with xapp-")
     return _text(text)
 
 
@@ -192,9 +217,9 @@ SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "port": _whole(1, 65535),
     "public_url": _http_url,
     "secret_key": _secret,
-    "slack_bot_token": _text,
-    "slack_signing_secret": _text,
-    "slack_app_token": _app_token,
+    "slack_bot_token": _bot_tokens,
+    "slack_signing_secret": _several(_text),
+    "slack_app_token": _several(_app_token),
     "slack_api_url": _http_url,
     "telegram_token": _text,
     "telegram_secret": _text,

@@ -184,7 +184,7 @@ def _default(name: str) -> str:
             return "`yes`" if value else "`no`"
         case Path():
             return f"`./{value}`"
-        case 0 | "":
+        case 0 | "" | ():
             return ""
     return f"`{value}`"
 

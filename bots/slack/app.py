@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,26 +21,23 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.commands import Caller, Services, asks, reply_to
+from bots.commands import Services
 from bots.notices import Announcer
-from bots.progress import Progress
 from bots.replies import Reply
-from bots.slack.cards import SlackCards
 from bots.slack.client import SlackClient, quiet_logger
-from bots.slack.editor import Editor
 from bots.slack.forms import filled
-from bots.slack.home import Home
-from bots.slack.languages import Languages
-from bots.slack.render import ACTION, Message, render
+from bots.slack.render import ACTION
 from bots.slack.requests import Asked, asked
 from bots.slack.signature import signed
 from bots.slack.socket import Socket
+from bots.slack.talk import Talk
+from bots.slack.workspace import Workspace
+from bots.slack.workspaces import App, Workspaces
 from bots.tasks import Tasks
 from server.errors import Unavailable
-from server.i18n import translator
 from server.model.card import Card
 from server.model.draft import Notice
-from server.ports import ChannelBusy, ChannelDown, ChannelError, ChannelRefused, Clock, SystemClock
+from server.ports import Clock, SystemClock
 from server.store.inbox import Inbox
 
 __all__ = ["SlackBot", "SlackSettings"]
@@ -50,18 +48,18 @@ BODY: Final = 1_000_000
 AT_ONCE: Final = 1000  # requests in hand
 RETRY: Final = 60.0  # seconds between attempts to start, and between looks for what a dead process left
 STOP: Final = 10.0
-RESPONSES: Final = 4  # a response_url takes five, and one may have said how far it is
+UNSIGNED: Final = "RELANCE_SLACK_SIGNING_SECRET is not set, nor RELANCE_SLACK_APP_TOKEN"
 
 
 class SlackSettings(Protocol):
     """The settings that this bot reads."""
 
     @property
-    def slack_bot_token(self) -> str: ...
+    def slack_bot_token(self) -> tuple[str, ...]: ...
     @property
-    def slack_signing_secret(self) -> str: ...
+    def slack_signing_secret(self) -> tuple[str, ...]: ...
     @property
-    def slack_app_token(self) -> str: ...
+    def slack_app_token(self) -> tuple[str, ...]: ...
     @property
     def slack_api_url(self) -> str: ...
     @property
@@ -69,7 +67,7 @@ class SlackSettings(Protocol):
 
 
 class SlackBot:
-    """Answers people in one workspace and shows cards there. `state` is "ok", "off", or why it does not work."""
+    """Answers people in our workspaces and shows cards there. `state` is "ok", "off", or what does not work where."""
 
     platform = "slack"
 
@@ -88,27 +86,39 @@ class SlackBot:
         self._inbox = inbox
         self._clock = clock or SystemClock()
         self._tasks = Tasks()
-        self._client = SlackClient(settings.slack_bot_token, settings.slack_api_url)
-        self._cards = SlackCards(self._client, language=settings.language)
-        self._languages = Languages(self._client, self._clock, settings.language)
-        self._identity = AuthorizeResult(enterprise_id=None, team_id=None, bot_token=settings.slack_bot_token)
-        self._editor = Editor(services, self._client, self._languages, self._clock, self._tasks, self._answer)
-        self._home = Home(services, self._client, self._clock)
+        self._workspaces = Workspaces(settings.slack_bot_token, settings.slack_api_url, language=settings.language)
+        self._talks = {
+            one.number: Talk(services, one, self._clock, self._tasks, language=settings.language)
+            for one in self._workspaces.all
+        }
+        self._secrets = self._workspaces.apps(settings.slack_signing_secret)
+        self._sockets = {
+            token: Socket(SlackClient(token, settings.slack_api_url), partial(self._receive, app))
+            for token, app in self._workspaces.apps(settings.slack_app_token).items()
+        }
         self._keepers: list[asyncio.Task[None]] = []
         self._app: AsyncApp | None = None
-        self.state = "starting" if settings.slack_bot_token else "off"
-        if settings.slack_bot_token and not (settings.slack_signing_secret or settings.slack_app_token):
-            self.state = "RELANCE_SLACK_SIGNING_SECRET is not set, nor RELANCE_SLACK_APP_TOKEN"
-        self._socket: Socket | None = None
-        if settings.slack_app_token:
-            self._socket = Socket(SlackClient(settings.slack_app_token, settings.slack_api_url), self._receive)
+
+    @property
+    def state(self) -> str:
+        """What does not work, of several workspaces in which; else "off", "starting" or "ok"."""
+        if not self._settings.slack_bot_token:
+            return "off"
+        if not (self._secrets or self._sockets):
+            return UNSIGNED
+        return self._workspaces.trouble(self._state_of)
+
+    def _state_of(self, workspace: Workspace) -> str:
+        apps = self._workspaces.apps(self._settings.slack_app_token)
+        sockets = [self._sockets[token].state for token, app in apps.items() if workspace in app]
+        return next((state for state in (self._workspaces.state(workspace), *sockets) if state != "ok"), "ok")
 
     async def start(self) -> None:
         """Begin to work; a wrong token or an unreachable Slack is shown in `state` and tried again later."""
-        if self.state == "starting":
+        if self._settings.slack_bot_token and (self._secrets or self._sockets):
             self._app = self._listening()
-            announcer = Announcer(self._services, self.platform, self._tell, self._languages.of)
-            works = [self._keep(), announcer.run(), *([self._socket.run()] if self._socket is not None else [])]
+            announcer = Announcer(self._services, self.platform, self._tell, self._language)
+            works = [self._keep(), announcer.run(), *(socket.run() for socket in self._sockets.values())]
             self._keepers = [asyncio.create_task(work) for work in works]
 
     async def stop(self) -> None:
@@ -117,57 +127,81 @@ class SlackBot:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         await self._tasks.finish(STOP)
-        await self._client.close()
+        await self._workspaces.close()
 
     # --- requests ---------------------------------------------------------------------------------------------
 
     async def dispatch(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Answer a request of Slack: 200, 400 malformed, 401 not from Slack, 404 off, 413 too large, 503 try again."""
-        if self._app is None or not self._settings.slack_signing_secret:
+        """Answer a request of Slack: 200, 400 malformed, 401 not from Slack, 404 off, or of a workspace that is none
+        of ours, 413 too large, 503 try again."""
+        if self._app is None or not self._secrets:
             return _plain(404)
         if len(body) > BODY:
             return _plain(413)
         if len(self._tasks) >= AT_ONCE:
             return _plain(503)
         lower = {name.lower(): value for name, value in headers.items()}
-        if not signed(self._settings.slack_signing_secret, lower, body, self._clock.now()):
+        now = self._clock.now()
+        app = next((app for secret, app in self._secrets.items() if signed(secret, lower, body, now)), None)
+        if app is None:
             return _plain(401)
         try:
             request = AsyncBoltRequest(body=body.decode(), headers=dict(lower))
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return _plain(400)  # not JSON
-        return await self._take(request)
+        return await self._take(app, request)
 
-    async def _receive(self, payload: dict[str, Any]) -> tuple[int, bytes]:
+    async def _receive(self, app: App, payload: dict[str, Any]) -> tuple[int, bytes]:
         """A request that came by Socket Mode: the status that it would have over HTTP, and its answer."""
         if self._app is None or len(self._tasks) >= AT_ONCE:
             return 503, b""
-        status, headers, body = await self._take(AsyncBoltRequest(mode="socket_mode", body=payload))
+        status, headers, body = await self._take(app, AsyncBoltRequest(mode="socket_mode", body=payload))
         return status, body if headers.get("content-type", "").startswith("application/json") else b""
 
-    async def _take(self, request: AsyncBoltRequest) -> tuple[int, dict[str, str], bytes]:
+    async def _take(self, app: App, request: AsyncBoltRequest) -> tuple[int, dict[str, str], bytes]:
+        """Take a request of an app, which may speak for its own workspaces."""
         assert self._app is not None
         try:
             ask, form = asked(request.body, ACTION), filled(request.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return _plain(400)  # of another shape than anything that Slack sends
-        if form is not None:
-            return 200, {"content-type": "application/json"}, await self._editor.take(form)
-        if ask is None and request.body.get("type") != "url_verification":
+        if request.body.get("type") == "url_verification":
+            return await self._handled(request)
+        about = form or ask
+        if about is None:
             return _plain(200)  # nothing that is for us
-        request.context["asked"] = ask
+        team = request.context.team_id if isinstance(request.context.team_id, str) else ""
+        workspace = self._workspaces.meant(app, team)
+        if workspace is None:
+            if any(one.pending for one in app):
+                return _plain(503)
+            log.warning("slack request of a workspace that no token is of", workspace=team)
+            return _plain(404)
+        if not self._workspaces.believed(app, about.team):
+            log.warning("slack request for somebody of another app's workspace", workspace=about.team)
+            return _plain(401)
+        request.context["workspace"] = workspace
+        if form is not None:
+            return 200, {"content-type": "application/json"}, await self._talks[workspace.number].take(form)
+        if ask is not None:
+            request.context["asked"] = structs.replace(ask, workspace=team)
+        return await self._handled(request)
+
+    async def _handled(self, request: AsyncBoltRequest) -> tuple[int, dict[str, str], bytes]:
+        assert self._app is not None
         response = await self._app.async_dispatch(request)
         if response.status >= 500:
             return _plain(503)
         return response.status, _headers(response), (response.body or "").encode()
 
     def _listening(self) -> AsyncApp:
-        async def authorize() -> AuthorizeResult:  # Bolt takes no method here
-            return self._identity
+        async def authorize(context: dict[str, Any]) -> AuthorizeResult:  # Bolt takes no method here
+            workspace: Workspace = context["workspace"]
+            return workspace.identity
 
         app = AsyncApp(
             name="relance",
-            client=_tokenless(self._client),
+            client=_tokenless(self._workspaces.all[0].client),
             authorize=authorize,
             request_verification_enabled=False,  # done in `dispatch`, before a word of the body is read
             ssl_check_enabled=False,
@@ -194,7 +228,7 @@ class SlackBot:
         return None
 
     async def _hand_over(self, ack: Callable[[], Awaitable[BoltResponse]], context: dict[str, Any]) -> None:
-        self._tasks.start(self._work(context["asked"]))
+        self._tasks.start(self._work(context["asked"], context["workspace"]))
         await ack()
 
     async def _failed(self, error: Exception) -> BoltResponse:
@@ -203,120 +237,61 @@ class SlackBot:
         log.error("slack request failed", error=type(error).__name__)
         return BoltResponse(status=503)
 
-    # --- answers ----------------------------------------------------------------------------------------------
+    # --- people -----------------------------------------------------------------------------------------------
 
-    async def _work(self, ask: Asked) -> None:
-        form = await self._editor.open(ask) if ask.view or asks(ask.text) else ""
-        chat = ask.chat
-        if len(chat) == 1 and not chat[0].startswith("D") and (name := await self._cards.name(chat[0])):
-            chat = (*chat, name)
-        language, zone = await self._languages.of(ask.user), await self._languages.zone(ask.user)
-        caller = Caller(platform="slack", workspace=ask.team, user=ask.user, chat=chat, timezone=zone)
-        if ask.home and not ask.pressed:
-            await self._home.show(caller, language)
-            await self._inbox.done(ask.id)
-            return
-
-        async def show(reply: Reply) -> None:
-            await self._say(ask, render(reply)[0])
-
-        async with Progress(show, most=1) as progress:
-            if ask.file is not None:
-                reply = await self._editor.read(ask, ask.file, translator(language))
-            else:
-                reply = await reply_to(
-                    self._services, caller, ask.text, language=language, clock=self._clock, working=progress
-                )
-        if not form or not await self._editor.show(ask, form, reply, translator(language)):
-            await self._answer(ask, reply)
-        if ask.home:  # what stands there has changed
-            await self._home.show(caller, language)
+    async def _work(self, ask: Asked, workspace: Workspace) -> None:
+        await self._talks[workspace.number].work(ask)
         await self._inbox.done(ask.id)
 
-    async def _answer(self, ask: Asked, reply: Reply) -> None:
-        """Answer where something was asked; in private where that is not possible any more."""
-        instead = ask.pressed and (reply.pages is not None or reply.settles)
-        messages = render(reply)[:RESPONSES]
-        try:
-            for number, message in enumerate(messages):
-                await self._say(ask, message, replace=instead and number == 0)
-        except ChannelRefused as error:
-            log.warning("slack answer refused", reason=error.reason)
-            if ask.response_url:
-                await self._answer(structs.replace(ask, response_url="", channel=ask.user, thread=""), reply)
-        except ChannelError as error:
-            log.warning("slack answer not delivered", reason=error.reason)
-
     async def _tell(self, notice: Notice, reply: Reply) -> None:
-        """Write to somebody in private."""
-        for message in render(reply):
-            await self._client.call("chat.postMessage", channel=notice.user, **message.payload)
+        """Write to somebody in private, in their workspace."""
+        workspace = self._workspaces.reach(notice.workspace)
+        await self._talks[workspace.number].tell(notice.user, reply)
 
-    async def _say(self, ask: Asked, message: Message, *, replace: bool = False) -> None:
-        """Hand a message to Slack, again where it surely did not arrive. `replace`: a page takes the other's place."""
-        for wait in (1.0, 5.0, 0.0):
-            try:
-                if ask.response_url:
-                    payload = {"response_type": "ephemeral", "replace_original": replace, **message.payload}
-                    await self._client.respond(ask.response_url, payload)
-                else:
-                    thread = {"thread_ts": ask.thread} if ask.thread else {}
-                    await self._client.call("chat.postMessage", channel=ask.channel, **thread, **message.payload)
-            except (ChannelBusy, ChannelDown) as error:
-                if not wait:
-                    raise
-                await asyncio.sleep(error.retry_after if isinstance(error, ChannelBusy) else wait)
-            else:
-                return
+    async def _language(self, notice: Notice) -> str:
+        workspace = self._workspaces.of(notice.workspace)
+        return await self._talks[workspace.number].language(notice.user) if workspace else self._settings.language
 
     # --- cards ------------------------------------------------------------------------------------------------
 
     async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
         """Post a card; see `server.ports.CardChannel`."""
-        self._require_token()
-        return await self._cards.post(address, card, repeated=repeated)
+        return await self._workspaces.post(address, card, repeated=repeated)
 
     async def edit(self, address: str, reference: str, card: Card) -> None:
         """Bring a card up to date; see `server.ports.CardChannel`."""
-        self._require_token()
-        await self._cards.edit(address, reference, card)
+        await self._workspaces.edit(address, reference, card)
 
     async def find(self, address: str, alert: str) -> str | None:
         """Look for a card; see `server.ports.CardChannel`."""
-        self._require_token()
-        return await self._cards.find(address, alert)
-
-    def _require_token(self) -> None:
-        if not self._settings.slack_bot_token:
-            raise ChannelRefused("slack: RELANCE_SLACK_BOT_TOKEN is not set")
+        return await self._workspaces.find(address, alert)
 
     # --- keeping alive ----------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
         """Sign in, and from time to time look whether that still holds and what a dead process left undone."""
         while True:
-            await self._sign_in()
+            before = self.state
+            await self._workspaces.sign_in()
+            if self.state != before:
+                log.info("slack bot", state=self.state)
             try:
-                for request in await self._inbox.left(older_than=round(RETRY * 1000)):
-                    self._tasks.start(self._work(msgspec.json.decode(request, type=Asked)))
+                await self._take_up()
             except (Unavailable, msgspec.MsgspecError) as error:
                 log.warning("slack inbox not read", error=type(error).__name__)
             await asyncio.sleep(self._retry)
 
-    async def _sign_in(self) -> None:
-        try:
-            who = await self._client.call("auth.test")
-        except ChannelError as error:
-            state = error.reason.removeprefix("slack: ")
-        else:
-            state = "ok" if self._socket is None else self._socket.state
-            self._identity = AuthorizeResult(
-                enterprise_id=None, team_id=who.get("team_id"), bot_user_id=who.get("user_id"),
-                bot_id=who.get("bot_id"), bot_token=self._settings.slack_bot_token,
-            )  # fmt: skip
-        if state != self.state:
-            log.info("slack bot", state=state)
-        self.state = state
+    async def _take_up(self) -> None:
+        """Do what a dead process left, as soon as it is known whose each token is. Raises `Unavailable`."""
+        if self._workspaces.pending and len(self._workspaces.all) > 1:
+            return
+        for request in await self._inbox.left(older_than=round(RETRY * 1000)):
+            ask = msgspec.json.decode(request, type=Asked)
+            workspace = self._workspaces.of(ask.workspace or ask.team)
+            if workspace is None:
+                log.warning("slack request left undone: no token is of its workspace", workspace=ask.workspace)
+            else:
+                self._tasks.start(self._work(ask, workspace))
 
 
 def _tokenless(client: SlackClient) -> Any:

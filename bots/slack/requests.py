@@ -22,6 +22,7 @@ class File(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request.
 
+    `team` is the workspace of the person, `workspace` the one in which they ask: in a shared channel they may differ.
     `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in; `file`
     is what was sent in a direct message. `chat` are the addresses of the channel that it was asked in, its id first.
     `home`: App Home was opened, or the button stands there.
@@ -40,6 +41,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     file: File | None = None
     chat: tuple[str, ...] = ()
     home: bool = False
+    workspace: str = ""
 
 
 class _Typed(msgspec.Struct):
@@ -132,9 +134,10 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
     if action is None:
         return None
     home = pressed.view is not None and pressed.view.type == "home"
+    team = pressed.user.team_id or (pressed.team.id if pressed.team else "")
     return Asked(
-        id=pressed.trigger_id or f"{pressed.user.id}:{action.action_ts}",
-        team=pressed.user.team_id or (pressed.team.id if pressed.team else ""),
+        id=pressed.trigger_id or f"{team}:{pressed.user.id}:{action.action_ts}",
+        team=team,
         user=pressed.user.id,
         text=action.value,
         response_url=pressed.response_url,
@@ -176,5 +179,5 @@ def _mentioned(happened: _Happened) -> Asked | None:
 
 
 def _chat(channel: str, name: str = "") -> tuple[str, ...]:
-    """The addresses of a channel as a rulebook may have them."""
+    """The addresses of a channel: its id, and its name, where the request tells it."""
     return tuple(address for address in (channel, f"#{name}" if name else "") if address)

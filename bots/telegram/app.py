@@ -209,7 +209,7 @@ class TelegramBot:
         async def tell(notice: Notice, reply: Reply) -> None:
             await self._talk.tell(bot, int(notice.user), reply)
 
-        async def language(_: str) -> str:  # Telegram tells a person's only with what they write
+        async def language(_: Notice) -> str:  # Telegram tells a person's only with what they write
             return self._settings.language
 
         await Announcer(self._services, self.platform, tell, language).run()

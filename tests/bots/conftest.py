@@ -49,8 +49,8 @@ def telegram() -> Iterator[TelegramEmulator]:
 @pytest.fixture
 def settings(slack: SlackEmulator, telegram: TelegramEmulator) -> Settings:
     return Settings(
-        slack_bot_token=slack_emulator.TOKEN,
-        slack_signing_secret=slack_emulator.SIGNING_SECRET,
+        slack_bot_token=(slack_emulator.TOKEN,),
+        slack_signing_secret=(slack_emulator.SIGNING_SECRET,),
         slack_api_url=slack.api_url,
         telegram_token=telegram_emulator.TOKEN,
         telegram_secret=telegram_emulator.SECRET,

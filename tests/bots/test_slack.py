@@ -298,7 +298,7 @@ async def test_a_bot_that_is_not_set_up_is_off_and_stops_nothing(
     import msgspec
 
     inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
-    bot = SlackBot(desk.services, msgspec.structs.replace(settings, **{field: ""}), inbox=inbox, clock=desk.clock)
+    bot = SlackBot(desk.services, msgspec.structs.replace(settings, **{field: ()}), inbox=inbox, clock=desk.clock)
     await bot.start()
     missing = "RELANCE_SLACK_SIGNING_SECRET is not set, nor RELANCE_SLACK_APP_TOKEN"
     assert bot.state == ("off" if field == "slack_bot_token" else missing)
@@ -316,7 +316,7 @@ async def test_a_wrong_token_is_told_and_tried_again(desk: Desk, slack: SlackEmu
         async with served(desk, bot) as url, aiohttp.ClientSession() as http:
             answer = await http.get(url.replace("/slack", "/ready"))
             assert (answer.status, (await answer.json())["bots"]) == (200, {"slack": "invalid_auth"})
-        slack.token = settings.slack_bot_token
+        [slack.token] = settings.slack_bot_token
         await eventually(lambda: bot.state == "ok", "signed-in bot")
 
 

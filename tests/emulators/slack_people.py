@@ -15,8 +15,8 @@ from tests.emulators.block_kit import texts
 from tests.emulators.http import eventually
 
 if TYPE_CHECKING:
-    from tests.emulators.slack import SlackEmulator
     from tests.emulators.slack_views import Form
+    from tests.emulators.slack_workspace import Workspace
 
 __all__ = ["Answer", "Channel", "Message", "Signed", "User", "sign"]
 
@@ -50,7 +50,7 @@ def sign(secret: str, body: bytes, content_type: str, timestamp: str) -> Signed:
 class Channel:
     """A channel; `messages` in order of their posting."""
 
-    def __init__(self, slack: SlackEmulator, identifier: str, name: str, member: bool) -> None:
+    def __init__(self, slack: Workspace, identifier: str, name: str, member: bool) -> None:
         self._slack = slack
         self.id = identifier
         self.name = name
@@ -73,7 +73,7 @@ class Channel:
 class Message:
     """A message with all its revisions."""
 
-    def __init__(self, slack: SlackEmulator, channel: Channel | None, ts: str, content: dict[str, Any]) -> None:
+    def __init__(self, slack: Workspace, channel: Channel | None, ts: str, content: dict[str, Any]) -> None:
         self._slack = slack
         self.channel = channel
         self.ts = ts
@@ -111,7 +111,7 @@ class Message:
 class User:
     """Somebody who talks to the bot. Each request must be acknowledged with 200 within three seconds."""
 
-    def __init__(self, slack: SlackEmulator, identifier: str) -> None:
+    def __init__(self, slack: Workspace, identifier: str) -> None:
         self._slack = slack
         self.id = identifier
 
@@ -181,7 +181,7 @@ class User:
         payload = {
             "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
             "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
-            "team": {"id": self._slack.team, "domain": "relance"}, "trigger_id": self._slack.trigger(self.id),
+            "team": {"id": self._slack.team, "domain": self._slack.domain}, "trigger_id": self._slack.trigger(self.id),
             "container": {"type": "view", "view_id": f"H{self.id}"}, "view": {"id": f"H{self.id}", **view},
             "actions": [{
                 "type": "button", "block_id": "b", "action_id": elements[0]["action_id"], "text": elements[0]["text"],
@@ -200,7 +200,7 @@ class User:
         command, _, rest = text.partition(" ")
         where, name = (channel.id, channel.name.removeprefix("#")) if channel else ("C00000000", "general")
         form = {
-            "token": "deprecated", "team_id": self._slack.team, "team_domain": "relance", "channel_id": where,
+            "token": "deprecated", "team_id": self._slack.team, "team_domain": self._slack.domain, "channel_id": where,
             "channel_name": name, "user_id": self.id, "user_name": "somebody", "command": command, "text": rest,
             "api_app_id": "A0", "is_enterprise_install": "false", "response_url": self._slack.response_url(self.id),
             "trigger_id": self._slack.trigger(self.id),
@@ -222,7 +222,7 @@ class User:
         payload = {
             "type": "view_submission", "token": "deprecated", "api_app_id": "A0", "response_urls": [],
             "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
-            "team": {"id": self._slack.team, "domain": "relance"}, "trigger_id": self._slack.trigger(self.id),
+            "team": {"id": self._slack.team, "domain": self._slack.domain}, "trigger_id": self._slack.trigger(self.id),
             "view": form.submitted(texts),
         }  # fmt: skip
         return self._form({"payload": json.dumps(payload)})
@@ -232,7 +232,7 @@ class User:
         payload = {
             "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
             "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
-            "team": {"id": self._slack.team, "domain": "relance"}, "trigger_id": self._slack.trigger(self.id),
+            "team": {"id": self._slack.team, "domain": self._slack.domain}, "trigger_id": self._slack.trigger(self.id),
             "container": {"type": "view", "view_id": form.id}, "view": {"id": form.id, **form.content},
             "actions": [{
                 "type": "button", "block_id": "b", "action_id": button["action_id"], "text": button["text"],
@@ -247,7 +247,7 @@ class User:
         payload = {
             "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
             "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
-            "team": {"id": self._slack.team, "domain": "relance"},
+            "team": {"id": self._slack.team, "domain": self._slack.domain},
             "container": {"type": "message", "message_ts": message.ts, "channel_id": channel.id if channel else "C0"},
             "channel": {"id": channel.id if channel else "C0", "name": "x"},
             "trigger_id": self._slack.trigger(self.id),

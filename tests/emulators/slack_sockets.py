@@ -13,9 +13,8 @@ from aiohttp import WSMsgType, web
 if TYPE_CHECKING:
     from tests.emulators.slack_people import Signed
 
-__all__ = ["APP_TOKEN", "Sockets"]
+__all__ = ["Sockets"]
 
-APP_TOKEN = "xapp-emulated"
 _ACKNOWLEDGED = 3.0  # seconds, as Slack says
 
 
@@ -23,7 +22,7 @@ class Sockets:
     """The open connections, each used in turn. True as soon as there was one: requests then come this way."""
 
     def __init__(self) -> None:
-        self._tickets: set[str] = set()
+        self.tickets: set[str] = set()
         self._open: list[web.WebSocketResponse] = []
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -38,16 +37,16 @@ class Sockets:
 
     def ticket(self) -> str:
         """What opens a connection, once."""
-        ticket = f"ticket-{next(self._numbers)}"
-        self._tickets.add(ticket)
+        ticket = f"ticket-{id(self)}-{next(self._numbers)}"
+        self.tickets.add(ticket)
         return ticket
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """A connection, from its hello to its end."""
         ticket = request.query.get("ticket", "")
-        if ticket not in self._tickets:
+        if ticket not in self.tickets:
             return web.Response(status=403)
-        self._tickets.remove(ticket)
+        self.tickets.remove(ticket)
         self._loop = asyncio.get_running_loop()
         connection = web.WebSocketResponse()
         await connection.prepare(request)

@@ -162,3 +162,6 @@ def test_an_odd_address_of_a_chat_is_pointed_out() -> None:
         ("address", 15, '"#hot-leads"'),
         ("address", 53, None),
     ]
+    assert warnings('team t: slack "T0123/#hot-leads", slack "T0123/C012AB"\n') == []
+    [odd] = warnings('team t: slack "T0123/hot-leads"\n')
+    assert odd.suggestion == '"T0123/#hot-leads"'

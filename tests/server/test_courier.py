@@ -317,6 +317,18 @@ async def test_a_slack_channel_gets_one_new_message_a_second_from_all_couriers(o
     assert [time - start for time in times] == [0, 1000, 2000, 3000, 4000, 5000]
 
 
+async def test_channels_of_one_name_in_two_workspaces_do_not_wait_for_each_other(office):
+    times: list[Millis] = []
+    office.slack.seen = lambda call: times.append(office.clock.now())
+    start = office.clock.now()
+    for number in range(3):
+        await office.raise_alert(Place("slack", "#sales"), Place("slack", "T0SHOP/#sales"), contact=f"c{number}")
+    while len(office.slack.messages) < 6:
+        await office.deliver()
+        office.clock.advance(milliseconds=100)
+    assert [time - start for time in times] == [0, 0, 1000, 1000, 2000, 2000]
+
+
 async def test_a_telegram_group_gets_at_most_twenty_messages_in_any_minute(office):
     telegram = ScriptedChannel("telegram")
     times: list[Millis] = []

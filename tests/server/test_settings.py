@@ -59,6 +59,11 @@ def test_values_are_typed() -> None:
         ("PARTITIONS", "-1"),
         ("FSYNC", "no"),
         ("SLACK_BOT_TOKEN", "xoxb\x07"),
+        ("SLACK_BOT_TOKEN", "xoxb-1,"),
+        ("SLACK_BOT_TOKEN", "xoxb-1,,xoxb-2"),
+        ("SLACK_BOT_TOKEN", "xoxb-1, xoxb-1"),
+        ("SLACK_APP_TOKEN", "xapp-1,xoxb-2"),
+        ("SLACK_SIGNING_SECRET", "a,b"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable_and_not_the_value(name: str, value: str) -> None:
@@ -67,6 +72,19 @@ def test_a_wrong_value_is_one_line_that_names_its_variable_and_not_the_value(nam
     assert str(caught.value).startswith(f"RELANCE_{name} ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 120
+
+
+def test_several_workspaces_have_a_token_each_and_a_secret_each_or_one_for_all() -> None:
+    tokens = {"RELANCE_SLACK_BOT_TOKEN": "xoxb-1, xoxb-2"}
+    settings = load_settings(
+        {**tokens, "RELANCE_SLACK_SIGNING_SECRET": "s", "RELANCE_SLACK_APP_TOKEN": "xapp-1,xapp-2"}
+    )
+    assert settings.slack_bot_token == ("xoxb-1", "xoxb-2")
+    assert settings.slack_signing_secret == ("s",)
+    assert settings.slack_app_token == ("xapp-1", "xapp-2")
+    for name, value in (("SLACK_SIGNING_SECRET", "a,b,c"), ("SLACK_APP_TOKEN", "xapp-1,xapp-2,xapp-3")):
+        with pytest.raises(SettingsError, match="one for each of RELANCE_SLACK_BOT_TOKEN"):
+            load_settings({**tokens, f"RELANCE_{name}": value})
 
 
 def test_a_password_in_a_wrong_url_is_not_shown() -> None:
