@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from bots.slack.text import unescape
 
 __all__ = ["Asked", "File", "asked"]
+
+
+_NO_NAMES: Final = frozenset({"privategroup", "directmessage"})  # what stands for a name that Slack does not tell
 
 
 class File(msgspec.Struct, frozen=True):
@@ -180,4 +183,5 @@ def _mentioned(happened: _Happened) -> Asked | None:
 
 def _chat(channel: str, name: str = "") -> tuple[str, ...]:
     """The addresses of a channel: its id, and its name, where the request tells it."""
-    return tuple(address for address in (channel, f"#{name}" if name else "") if address)
+    known = name and name not in _NO_NAMES
+    return tuple(address for address in (channel, f"#{name}" if known else "") if address)

@@ -275,6 +275,17 @@ async def test_a_rule_is_muted_in_the_channel_of_one_workspace_only(
     assert not shop.channel("#hot-leads").messages
 
 
+async def test_a_private_channel_whose_name_slack_does_not_tell_can_be_muted_too(
+    desk: Desk, slack: SlackEmulator, shop: Workspace, bot: SlackBot
+) -> None:
+    await follows(desk, BOTH)
+    her = await zoe(desk, shop)
+    asked = her.command("/relance mute hot_lead 2h", shop.channel("#hot-leads"))
+    body = asked.body.replace(b"channel_name=hot-leads", b"channel_name=privategroup")
+    assert (await her.sends(shop.signed(body, asked.headers["Content-Type"]))).status == 200
+    await her.hears("No new cards of hot_lead here")
+
+
 async def test_what_a_killed_process_had_acknowledged_is_answered_in_its_workspace(
     desk: Desk, slack: SlackEmulator, shop: Workspace, two: Settings
 ) -> None:
