@@ -15,9 +15,10 @@ from rules.explain import ScoreLine
 from rules.rulebook import Rulebook
 from server.errors import NotFound
 from server.i18n import Translator, mark
+from server.model.digest import MARK
 from server.services.masking import mask_email, mask_text, masked_attributes
 
-__all__ = ["ContactCard", "Why", "lead_items"]
+__all__ = ["ContactCard", "Why", "WhyCard", "lead_items"]
 
 REASONS: Final = 3  # on a lead of a list
 
@@ -131,6 +132,28 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
             items=tuple(items),
             footer=contact.id,
         )
+
+
+class WhyCard(Command, frozen=True, kw_only=True, tag="why card"):
+    """`why` for the contact of an alert, asked at its card; nobody types it. `alert` is "" at any other message."""
+
+    en = Why.en
+    fr = Why.fr
+    role = Why.role
+    summary = Why.summary
+
+    alert: str
+
+    async def answer(self, asking: Asking) -> Reply:
+        t = asking.t
+        if not self.alert or self.alert.startswith(MARK):
+            return Reply(
+                title=t("This message is no card of a lead"),
+                lines=(t("Ask at a card that I have posted, or write `{why}`.", why=asking.typed(Why, t("REF"))),),
+                tone="bad",
+            )
+        alert = await asking.services.alerts.get(asking.actor, self.alert)
+        return await Why(ref=alert.contact).answer(asking)
 
 
 async def lead_items(asking: Asking, ids: Iterable[str]) -> tuple[Item, ...]:

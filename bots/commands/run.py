@@ -8,10 +8,10 @@ from typing import TypeAlias
 import structlog
 
 from bots.commands.about import how_to_link
-from bots.commands.base import STRANGER, Asking, Caller, Misused, Services
+from bots.commands.base import STRANGER, Asking, Caller, Command, Misused, Services
 from bots.commands.editing import Answer, take_text
 from bots.commands.help import Help, usage
-from bots.commands.parse import Command, Unknown, language_of, parse
+from bots.commands.parse import Unknown, language_of, parse
 from bots.commands.publishing import Reject
 from bots.commands.refusals import refusal
 from bots.replies import Button, Reply
@@ -38,18 +38,21 @@ def asks(text: str) -> bool:
 async def reply_to(
     services: Services,
     caller: Caller,
-    text: str,
+    said: str | Command,
     *,
     language: str = "en",
     clock: Clock | None = None,
     working: Working | None = None,
 ) -> Reply:
-    """Answer somebody on a platform, known to us or not; `working` is told how far something is that takes long."""
+    """Answer somebody on a platform, known to us or not, as `run` does.
+
+    `working` is told how far something is that takes long.
+    """
     try:
         actor = await services.people.actor(caller.platform, caller.workspace, caller.user)
     except RelanceError as error:
         return refusal(Asking(services=services, caller=caller, language=language), error)
-    return await run(services, actor or STRANGER, text, language, caller=caller, clock=clock, working=working)
+    return await run(services, actor or STRANGER, said, language, caller=caller, clock=clock, working=working)
 
 
 async def text_to(

@@ -27,7 +27,7 @@ from bots.replies import Reply
 from bots.slack.client import SlackClient, quiet_logger
 from bots.slack.forms import filled
 from bots.slack.render import ACTION
-from bots.slack.requests import Asked, asked
+from bots.slack.requests import SHORTCUT, Asked, asked
 from bots.slack.signature import signed
 from bots.slack.socket import Socket
 from bots.slack.talk import Talk
@@ -211,6 +211,7 @@ class SlackBot:
         app.middleware(self._remember)
         app.command(re.compile(".*"))(self._hand_over)
         app.action(re.compile(f"^{ACTION}"))(self._hand_over)
+        app.message_shortcut(SHORTCUT)(self._hand_over)
         app.event("app_mention")(self._hand_over)
         app.event("app_home_opened")(self._hand_over)
         app.event("message")(self._hand_over)

@@ -13,7 +13,7 @@ from server.i18n import translator
 from server.model.card import Card
 from server.ports import ChannelDown, ChannelError, ChannelRefused, ChannelUnsure
 
-__all__ = ["SlackCards"]
+__all__ = ["SlackCards", "alert_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +69,20 @@ class SlackCards:
             log.warning("slack channel cannot be searched", reason=error.reason)
             return None
 
+    async def alert(self, channel: str, timestamp: str) -> str:
+        """The alert whose card a message is; "" where it is none, or the bot may not look.
+
+        Raises ChannelBusy, ChannelDown.
+        """
+        params = {"channel": channel, "latest": timestamp, "oldest": timestamp, "inclusive": "true", "limit": 1,
+                  "include_all_metadata": "true"}  # fmt: skip
+        try:
+            found = await self._read("conversations.history", params)
+        except ChannelRefused as error:
+            log.warning("slack channel cannot be searched", reason=error.reason)
+            return ""
+        return next((alert_of(one) for one in found.get("messages") or () if one.get("ts") == timestamp), "")
+
     async def name(self, channel: str) -> str:
         """The name of a channel, `#hot-leads`; "" where it has none that we may know."""
         if channel not in self._names:
@@ -86,10 +100,9 @@ class SlackCards:
             params = {"channel": channel, "limit": PAGE, "include_all_metadata": "true"}
             found = await self._read("conversations.history", params | ({"cursor": cursor} if cursor else {}))
             for message in found.get("messages") or ():
-                metadata = message.get("metadata") or {}
-                payload = metadata.get("event_payload") or {}
-                if metadata.get("event_type") == EVENT and payload.get("alert") == alert:
-                    return f"{channel}:{message['ts']}" + (MARK if payload.get("repeated") else "")
+                if alert_of(message) == alert:
+                    repeated = message["metadata"]["event_payload"].get("repeated")
+                    return f"{channel}:{message['ts']}" + (MARK if repeated else "")
             cursor = (found.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 break
@@ -120,3 +133,13 @@ class SlackCards:
         message = render(card_reply(card, translator(self._language), repeated=repeated))[0]
         payload = {"alert": card.alert} | ({"repeated": True} if repeated else {})
         return {**message.payload, "metadata": {"event_type": EVENT, "event_payload": payload}}
+
+
+def alert_of(message: dict[str, Any]) -> str:
+    """The alert whose card a message of Slack is, by its metadata; "" where it is none of ours."""
+    metadata = message.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT:
+        return ""
+    payload = metadata.get("event_payload")
+    alert = payload.get("alert") if isinstance(payload, dict) else None
+    return alert if isinstance(alert, str) else ""

@@ -6,9 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
+from bots.slack.cards import alert_of
+from bots.slack.render import ACTION
 from bots.slack.text import unescape
 
-__all__ = ["Asked", "File", "asked"]
+__all__ = ["SHORTCUT", "Asked", "File", "Pointed", "asked"]
+
+SHORTCUT: Final = ACTION + "why"  # the callback id of the message shortcut
 
 
 _NO_NAMES: Final = frozenset({"privategroup", "directmessage"})  # what stands for a name that Slack does not tell
@@ -22,13 +26,21 @@ class File(msgspec.Struct, frozen=True):
     url_private_download: str = ""
 
 
+class Pointed(msgspec.Struct, frozen=True):
+    """The message that a shortcut was used on: where it is, and the alert that the request says it is the card of."""
+
+    channel: str = ""
+    ts: str = ""
+    alert: str = ""
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command typed, a button pressed or a bot mentioned. `id` is the same when Slack repeats the request.
 
     `team` is the workspace of the person, `workspace` the one in which they ask: in a shared channel they may differ.
     `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in; `file`
     is what was sent in a direct message. `chat` are the addresses of the channel that it was asked in, its id first.
-    `home`: App Home was opened, or the button stands there.
+    `home`: App Home was opened, or the button stands there. `message` is what the shortcut "why?" was used on.
     """
 
     id: str
@@ -45,6 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     chat: tuple[str, ...] = ()
     home: bool = False
     workspace: str = ""
+    message: Pointed | None = None
 
 
 class _Typed(msgspec.Struct):
@@ -89,6 +102,18 @@ class _Pressed(msgspec.Struct):
     view: _View | None = None
 
 
+class _Shortcut(msgspec.Struct):
+    callback_id: str
+    user: _User
+    channel: _Id
+    message_ts: str
+    message: dict[str, Any]
+    trigger_id: str = ""
+    action_ts: str = ""
+    team: _Id | None = None
+    response_url: str = ""
+
+
 class _Event(msgspec.Struct):
     type: str
     user: str = ""
@@ -125,6 +150,8 @@ def asked(body: Any, prefix: str) -> Asked | None:
     match body.get("type"):
         case "block_actions":
             return _pressed(msgspec.convert(body, _Pressed), prefix)
+        case "message_action":
+            return _pointed(msgspec.convert(body, _Shortcut))
         case "event_callback":
             return _mentioned(msgspec.convert(body, _Happened))
         case kind if isinstance(kind, str) and kind:
@@ -150,6 +177,22 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
         view=pressed.view.id if pressed.view and not home else "",
         home=home,
         chat=_chat(pressed.channel.id, pressed.channel.name) if pressed.channel else (),
+    )
+
+
+def _pointed(shortcut: _Shortcut) -> Asked | None:
+    if shortcut.callback_id != SHORTCUT:
+        return None
+    team = shortcut.user.team_id or (shortcut.team.id if shortcut.team else "")
+    return Asked(
+        id=shortcut.trigger_id or f"{team}:{shortcut.user.id}:{shortcut.action_ts}",
+        team=team,
+        user=shortcut.user.id,
+        text="",
+        response_url=shortcut.response_url,
+        channel=shortcut.user.id,  # in private, whatever becomes of the response_url
+        chat=_chat(shortcut.channel.id, shortcut.channel.name),
+        message=Pointed(shortcut.channel.id, shortcut.message_ts, alert_of(shortcut.message)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from msgspec import structs
 
-from bots.commands import Caller, Services, asks, reply_to
+from bots.commands import Caller, Services, WhyCard, asks, reply_to
 from bots.progress import Progress
 from bots.replies import Reply
 from bots.slack.editor import Editor
@@ -16,7 +16,7 @@ from bots.slack.forms import Filled
 from bots.slack.home import Home
 from bots.slack.languages import Languages
 from bots.slack.render import Message, render
-from bots.slack.requests import Asked
+from bots.slack.requests import Asked, Pointed
 from bots.slack.workspace import Workspace
 from bots.tasks import Tasks
 from server.i18n import translator
@@ -84,9 +84,19 @@ class Talk:
         async with Progress(show, most=1) as progress:
             if ask.file is not None:
                 return await self._editor.read(ask, ask.file, translator(language))
-            return await reply_to(
-                self._services, caller, ask.text, language=language, clock=self._clock, working=progress
-            )
+            said: str | WhyCard = ask.text
+            if ask.message is not None:
+                try:
+                    said = WhyCard(alert=await self._alert(ask.message))
+                except ChannelError as error:
+                    log.warning("slack message not looked at", reason=error.reason)
+                    t = translator(language)
+                    return Reply(title=t("Slack does not show me this message now. Try again."), tone="bad")
+            return await reply_to(self._services, caller, said, language=language, clock=self._clock, working=progress)
+
+    async def _alert(self, message: Pointed) -> str:
+        """The alert whose card a message is; "" where it is none, or none that we may look at."""
+        return message.alert or await self._workspace.cards.alert(message.channel, message.ts)
 
     async def _answer(self, ask: Asked, reply: Reply) -> None:
         """Answer where something was asked; in private where that is not possible any more."""

@@ -50,12 +50,23 @@ def manifest(socket: bool, name: str) -> None:
 
 def app_manifest(known: Settings, name: str, socket: bool) -> dict[str, Any]:
     """An app manifest: https://docs.slack.dev/reference/app-manifest/."""
+    from bots.slack.requests import SHORTCUT
+
+    english = known.language == "en"
     where = {} if socket else {"request_url": f"{known.url}/slack"}
     command: dict[str, Any] = {
         "command": "/relance",
-        "description": "Leads and rules" if known.language == "en" else "Prospects et règles",
-        "usage_hint": "help" if known.language == "en" else "aide",
+        "description": "Leads and rules" if english else "Prospects et règles",
+        "usage_hint": "help" if english else "aide",
         "should_escape": False,
+    }
+    why: dict[str, Any] = {
+        "name": "Why?" if english else "Pourquoi ?",
+        "type": "message",
+        "callback_id": SHORTCUT,
+        "description": "The score of a card's contact, line by line"
+        if english
+        else "Le score du contact d'une carte, ligne par ligne",
     }
     if not socket:
         command["url"] = f"{known.url}/slack"
@@ -68,6 +79,7 @@ def app_manifest(known: Settings, name: str, socket: bool) -> dict[str, Any]:
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": name, "always_online": True},
+            "shortcuts": [why],
             "slash_commands": [command],
         },
         "oauth_config": {"scopes": {"bot": list(_SCOPES)}},

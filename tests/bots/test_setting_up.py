@@ -35,6 +35,12 @@ def test_the_manifest_names_this_address_or_none() -> None:
     assert "request_url" not in socket.stdout
     assert manifest["features"]["slash_commands"][0]["description"] == "Prospects et règles"
     assert "RELANCE_SLACK_APP_TOKEN" in socket.stderr
+    for language, name in (("en", "Why?"), ("fr", "Pourquoi ?")):
+        printed = relance("slack", "manifest", "--socket", RELANCE_LANGUAGE=language).stdout
+        [shortcut] = json.loads(printed)["features"]["shortcuts"]
+        assert (shortcut["name"], shortcut["type"], shortcut["callback_id"]) == (name, "message", "relance:why")
+        assert len(shortcut["name"]) <= 24
+        assert 0 < len(shortcut["description"]) <= 150
     refused = relance("slack", "manifest")
     assert (refused.returncode, "--socket" in refused.stderr) == (2, True)
 

@@ -133,6 +133,16 @@ class User:
         event = self.event("message", "", f"D{self.id}", channel_type="im", subtype="file_share", files=files)
         return await self._acknowledged(event)
 
+    def posts(self, text: str, channel: Channel) -> Message:
+        """Write something in a channel that is not for the bot."""
+        message = Message(self._slack, channel, self._slack.timestamp(), {"text": text, "user": self.id})
+        channel.messages.append(message)
+        return message
+
+    async def asks_why(self, message: Message) -> Answer:
+        """Use the shortcut "Why?" of a message."""
+        return await self._acknowledged(self.shortcut(message))
+
     async def clicks(self, message: Message, label: str) -> Answer:
         """Press a button of a message."""
         return await self._acknowledged(self.press(message, label))
@@ -256,6 +266,26 @@ class User:
                 "type": "button", "block_id": "b", "action_id": button["action_id"], "text": button["text"],
                 "value": button.get("value", ""), "action_ts": self._slack.timestamp(),
             }],
+        }  # fmt: skip
+        return self._form({"payload": json.dumps(payload)})
+
+    def shortcut(
+        self, message: Message, callback: str = "relance:why", /, *, metadata: bool = True, **changed: Any
+    ) -> Signed:
+        """A shortcut used on a message: https://docs.slack.dev/reference/interaction-payloads/.
+
+        `metadata`: whether what the request says of the message holds its metadata.
+        """
+        content = {name: value for name, value in message.content.items() if metadata or name != "metadata"}
+        channel = message.channel
+        payload = {
+            "type": "message_action", "token": "deprecated", "callback_id": callback,
+            "action_ts": self._slack.timestamp(), "trigger_id": self._slack.trigger(self.id),
+            "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
+            "team": {"id": self._slack.team, "domain": self._slack.domain}, "is_enterprise_install": False,
+            "channel": {"id": channel.id if channel else "C0", "name": channel.name[1:] if channel else "x"},
+            "response_url": self._slack.response_url(self.id), "message_ts": message.ts,
+            "message": {"type": "message", "ts": message.ts, **content}, **changed,
         }  # fmt: skip
         return self._form({"payload": json.dumps(payload)})
 
