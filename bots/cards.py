@@ -10,10 +10,11 @@ from server.i18n import Translator, mark
 from server.model.card import Card, CardReason
 from server.services.alerts import Outcome
 
-TEXT, NAME = 1000, 120  # characters: a card is one message in every medium
+TEXT, NAME, COMPANY = 1000, 80, 60  # characters: a card is one message in every medium
 ROWS, ROW = 10, 60  # contacts of a digest that have buttons, characters of a name
 
-__all__ = ["OUTCOMES", "STATUSES", "card_buttons", "card_reply", "outcome_text", "reason_text", "status_text"]
+__all__ = ["OUTCOMES", "STATUSES", "card_buttons", "card_reply", "known_as", "outcome_text", "points_text"]
+__all__ += ["reason_text", "status_text"]
 
 STATUSES: dict[AlertStatus, str] = {
     "open": mark("open"),
@@ -35,12 +36,18 @@ def card_reply(card: Card, t: Translator, *, repeated: bool = False) -> Reply:
     lines += ["• " + reason_text(reason, t) for reason in card.reasons]
     footer = _twice(repeated, t) + _footer(card, t)
     return Reply(
-        title=_cut(card.who, NAME),
+        title=known_as(card.who, card.company),
         lines=tuple(lines),
         fields=tuple(_fields(card, t)),
         footer=footer,
         buttons=card_buttons(card, t),
     )
+
+
+def known_as(who: str, company: str) -> str:
+    """`Léa · Maison Verdier`; who it is alone where no company is known, or the name has it already."""
+    name = _cut(who, NAME)
+    return f"{name} · {_cut(company, COMPANY)}" if company and company not in who else name
 
 
 def card_buttons(card: Card, t: Translator, *, few: bool = False) -> tuple[Button, ...]:
@@ -55,7 +62,7 @@ def card_buttons(card: Card, t: Translator, *, few: bool = False) -> tuple[Butto
         case "snoozed":
             return (claim, why) if few else (claim, done, dismiss, why)
         case "claimed":
-            return (release, done, why) if few else (done, snooze, release, dismiss, why)
+            return (done, why) if few else (done, snooze, release, dismiss, why)
         case _:
             return (why,)
 
@@ -80,12 +87,18 @@ def outcome_text(outcome: str, t: Translator) -> str:
 
 
 def reason_text(reason: CardReason, t: Translator) -> str:
-    """`cart +20 (2 times) · Product Added`: a part of the score; one that is true now has no number of times."""
-    text = f"{reason.rule} {t.points(reason.points)}"
-    if reason.hits:
-        times = t.count("once", "{number} times", reason.hits)
-        text = f"{text} ({times})"
-    return f"{text} · {_cut(reason.words, ROW)}" if reason.words else text
+    """`cart +20 (2 times) · Product Added`: a part of the score, and what for."""
+    text = points_text(reason.rule, reason.points, t)
+    if reason.hits > 1:
+        text = f"{text} ({t('{count} times', count=t.number(reason.hits))})"
+    about = (t("{name}: {value}", name=name, value=value) if value else name for name, value in reason.about)
+    words = ", ".join(about) or reason.words
+    return f"{text} · {_cut(words, ROW)}" if words else text
+
+
+def points_text(rule: str, points: float, t: Translator) -> str:
+    """`cart +20`."""
+    return f"{rule} {t.points(points)}"
 
 
 def _fields(card: Card, t: Translator) -> Iterator[Field]:
@@ -100,15 +113,13 @@ def _fields(card: Card, t: Translator) -> Iterator[Field]:
     yield Field(t("Status"), status)
     if card.claim_by:
         moment = t.local(card.claim_by, card.timezone)
-        yield Field(t("To be claimed"), t("by {moment}, else {team} is told", moment=moment, team=card.otherwise))
+        yield Field(t("To be claimed"), t("by {moment}, else it goes to {team}", moment=moment, team=card.otherwise))
     if card.outcome:
         yield Field(t("Outcome"), outcome_text(card.outcome, t))
     if card.due:
         yield Field(t("Due"), t.local(card.due, card.timezone))
     if card.count > 1:
         yield Field(t("Times"), t("{count} times", count=t.number(card.count)))
-    if card.company:
-        yield Field(t("Company"), _cut(card.company, NAME))
     if card.also:
         waits = t(
             "{team} too: open since {moment}", team=", ".join(card.also), moment=t.local(card.created, card.timezone)
@@ -134,11 +145,11 @@ def _footer(card: Card, t: Translator) -> str:
 def _digest_reply(card: Card, t: Translator, repeated: bool) -> Reply:
     """A ranking: the first with buttons, some more by name, the rest by number."""
     ranked = [
-        (f"{place}. {_cut(row.who, ROW)} · {t.number(row.value)}", row.contact)
+        Item(number=place, title=f"{_cut(row.who, ROW)} · {t.number(row.value)}", buttons=_row_buttons(row.contact, t))
         for place, row in enumerate(card.rows, start=1)
     ]
-    items = [Item(title=title, buttons=_row_buttons(contact, t)) for title, contact in ranked[:ROWS]]
-    if more := [title for title, _ in ranked[ROWS:]]:
+    items = ranked[:ROWS]
+    if more := [item.heading for item in ranked[ROWS:]]:
         items.append(Item(title=more[0], lines=tuple(more[1:])))
     if card.count > len(ranked):
         items.append(Item(title=t("… and {number} more", number=t.number(card.count - len(ranked)))))

@@ -16,7 +16,7 @@ from server.services.edits import Moved, Rival
 
 __all__ = ["changed_names", "difference", "moved_lines", "problem_items", "rerouted_lines", "rival_lines", "rule_name"]
 
-WIDTH: Final = 48  # characters of a line that a phone shows
+WIDTH: Final = 32  # characters of a line that a phone shows
 LINES: Final = 120  # of a difference; more is counted
 SHOWN: Final = 5  # mistakes at a time
 NAMED: Final = 8  # changed rules

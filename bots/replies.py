@@ -33,12 +33,21 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One of a list: a lead, a rule, a mistake with its line; with what can be done about it."""
+    """One of a list: a lead, a rule, a mistake with its line; with what can be done about it.
+
+    `number` is its place in a ranking; 0 where there is none.
+    """
 
     title: str
     lines: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
     code: str = ""
+    number: int = 0
+
+    @property
+    def heading(self) -> str:
+        """The title, with the place before it."""
+        return f"{self.number}. {self.title}" if self.number else self.title
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Self
 
-from bots.cards import card_buttons, reason_text, status_text
+from msgspec.structs import replace
+
+from bots.cards import card_buttons, known_as, points_text, status_text
 from bots.commands.base import Asking, Command, Misused, fold
 from bots.commands.contacts import lead_items
 from bots.replies import Item, Pages, Reply
@@ -64,7 +66,7 @@ class Leads(Command, frozen=True, kw_only=True, tag="leads"):
         cursor: str | None = None
         while len(alerts) < MOST:
             some, cursor = await listing(asking.actor, status, owner, cursor, 100)
-            alerts += some
+            alerts += [alert for alert in some if alert.kind != "task"]  # which `tasks` lists
             if cursor is None:
                 break
         alerts.sort(key=lambda alert: (-alert.score_tenths, -alert.created))
@@ -106,14 +108,20 @@ class Top(Command, frozen=True, kw_only=True, tag="top"):
     async def answer(self, asking: Asking) -> Reply:
         t = asking.t
         items, more = await _hottest(asking, self.segment, self.page)
-        left = self.number - (self.page - 1) * PAGE
-        title = t("The {number} hottest of {segment}", number=t.number(self.number), segment=self.segment)
+        left = self.number - self._before
+        title = t("The hottest of {segment}", segment=self.segment)
         if not items or left <= 0:
             return Reply(title=title, lines=(t("Nobody is in this segment now."),))
         pages = pages_of(
             t, self.page, more and left > PAGE, lambda page: Top(segment=self.segment, number=self.number, page=page)
         )
-        return Reply(title=title, items=items[:left], pages=pages)
+        ranked = [replace(item, number=place) for place, item in enumerate(items[:left], start=self._before + 1)]
+        return Reply(title=title, items=tuple(ranked), pages=pages)
+
+    @property
+    def _before(self) -> int:
+        """How many stand on earlier pages."""
+        return (self.page - 1) * PAGE
 
 
 def pages_of(t: Translator, page: int, more: bool, of: Callable[[int], Command]) -> Pages | None:
@@ -143,8 +151,10 @@ async def _item(asking: Asking, alert: Alert) -> Item:
         parts.append(t("{count} times", count=t.number(card.count)))
     if any(row.state == "held" for row in (await asking.services.deliveries.of_alert(asking.actor, alert.id)).values()):
         parts.append(t("held back"))
-    reasons = ", ".join(reason_text(reason, t) for reason in card.reasons)
+    reasons = ", ".join(points_text(reason.rule, reason.points, t) for reason in card.reasons)
     lines = [line for line in (card.text, reasons, " · ".join(parts)) if line]
     return Item(
-        title=f"{card.who} · {t.number(card.score)}", lines=tuple(lines), buttons=card_buttons(card, t, few=True)
+        title=f"{known_as(card.who, card.company)} · {t.number(card.score)}",
+        lines=tuple(lines),
+        buttons=card_buttons(card, t, few=True),
     )

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from msgspec.structs import replace
 
+from bots.cards import known_as, points_text
 from bots.commands.base import Asking, Command, Misused
 from bots.commands.verdict import rule_why
 from bots.replies import Button, Field, Item, Reply
@@ -16,7 +17,7 @@ from rules.rulebook import Rulebook
 from server.errors import NotFound
 from server.i18n import Translator, mark
 from server.model.digest import MARK
-from server.services.masking import mask_email, mask_text, masked_attributes
+from server.services.masking import company, mask_email, mask_text, masked_attributes
 
 __all__ = ["ContactCard", "Why", "WhyCard", "lead_items"]
 
@@ -57,7 +58,7 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
             return await self._looked_for(asking)
         view = await contacts.view(asking.actor, contact.id)
         book = await asking.services.rulebooks.live()
-        now = asking.clock.now()
+        now, attributes = asking.clock.now(), masked_attributes(contact, book)
         consents = ", ".join(f"{purpose}: {t(CONSENTS[status])}" for purpose, status in view.consents.items())
         fields = [
             Field(t("Score"), t.number(view.score)),
@@ -66,12 +67,11 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
             Field(t("Consents"), consents),
             Field(t("First seen"), t.ago(contact.created, now)),
             Field(t("Last seen"), t.ago(contact.last_seen, now)),
-            Field(t("Known as"), ", ".join(_identities(contact))),
+            Field(t("Known as"), ", ".join(name for name in _identities(contact) if name not in attributes.values())),
         ]
-        attributes = masked_attributes(contact, book)
         fields += [Field(_label(name, book), _value(value, t)) for name, value in attributes.items()]
         return Reply(
-            title=contacts.display(contact, book),
+            title=known_as(contacts.display(contact, book), company(contact, book)),
             fields=tuple(field for field in fields if field.value),
             footer=contact.id,
             buttons=(
@@ -115,14 +115,17 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
     async def answer(self, asking: Asking) -> Reply:
         t, contacts = asking.t, asking.services.contacts
         contact = await contacts.find(asking.actor, self.ref)
-        who = contacts.display(contact, await asking.services.rulebooks.live())
+        book = await asking.services.rulebooks.live()
+        who = known_as(contacts.display(contact, book), company(contact, book))
         if self.rule:
             rule = await contacts.why_rule(asking.actor, contact.id, self.rule)
-            paused = rule.kind == "trigger" and rule.rule in (await asking.services.rulebooks.live()).paused
+            paused = rule.kind == "trigger" and rule.rule in book.paused
             reply = rule_why(rule, who, t)
             return replace(reply, footer=t("It is paused: it does not fire.")) if paused else reply
         why = await contacts.why(asking.actor, contact.id)
-        items = [Item(title=_line(line, t), lines=(f"`{_flat(line.text)}`",)) for line in why.lines]
+        items = [
+            Item(title=_line(line, t), lines=(f"`{_flat(line.text)}`",)) for line in sorted(why.lines, key=_weight)
+        ]
         for each in why.adjustments:
             reason = f" — {each.reason}" if each.reason else ""
             items.append(Item(title=t("{points} by hand", points=t.points(each.points)) + reason))
@@ -131,6 +134,7 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
             lines=() if items else (t("Nothing counts for this contact yet."),),
             items=tuple(items),
             footer=contact.id,
+            buttons=(ContactCard(ref=contact.id).button(t("Contact")), Button(t("Timeline"), f"timeline {contact.id}")),
         )
 
 
@@ -164,17 +168,22 @@ async def lead_items(asking: Asking, ids: Iterable[str]) -> tuple[Item, ...]:
     for contact_id in ids:
         contact = await contacts.find(asking.actor, contact_id)
         why = await contacts.why(asking.actor, contact_id)
-        strongest = sorted(why.lines, key=lambda line: -abs(line.points))[:REASONS]
-        reasons = ", ".join(_line(line, t) for line in strongest)
+        strongest = sorted(why.lines, key=_weight)[:REASONS]
+        reasons = ", ".join(points_text(line.rule, line.points, t) for line in strongest)
         seen = t("seen {ago}", ago=t.ago(contact.last_seen, asking.clock.now()))
         items.append(
             Item(
-                title=f"{contacts.display(contact, book)} · {t.number(why.score)}",
+                title=f"{known_as(contacts.display(contact, book), company(contact, book))} · {t.number(why.score)}",
                 lines=tuple(line for line in (reasons, seen) if line),
                 buttons=(Why(ref=contact.id).button(t("Why?")), ContactCard(ref=contact.id).button(t("Contact"))),
             )
         )
     return tuple(items)
+
+
+def _weight(line: ScoreLine) -> float:
+    """The strongest first."""
+    return -abs(line.points)
 
 
 def _line(line: ScoreLine, t: Translator) -> str:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 from msgspec.structs import replace
 
 from bots.commands.base import Asking, Command, Misused
 from bots.commands.rulebook import Rules, kind_of
-from bots.replies import Reply
+from bots.replies import Item, Reply
 from rules.reference import reference
 from rules.words import Language
 from server.i18n import mark
 
 __all__ = ["Help", "may", "usage"]
+
+# What each command is about, by the first of its English words.
+GROUPS: Final = (
+    (mark("Leads"), ("leads", "top", "claim", "release", "snooze", "done", "dismiss", "mute", "teams")),
+    (mark("Contacts"), ("contact", "timeline", "why", "note", "tasks", "task")),
+    (mark("Rules"), ("rules", "segments", "segment")),
+    (mark("Messages and scenarios"), ("messages", "message", "deliveries", "scenarios", "scenario", "runs")),
+    (mark("You and this service"), ("help", "whoami", "link", "status")),
+)
 
 
 class Help(Command, frozen=True, kw_only=True, tag="help"):
@@ -40,16 +49,25 @@ class Help(Command, frozen=True, kw_only=True, tag="help"):
             command = named(self.topic)
             found = usage(asking, command)
             return replace(found, code=_language(self.topic, t.language)) if command is Rules else found
-        lines = tuple(
-            f"`{asking.typed(command, t(command.usage) if command.usage else '')}` {t(command.summary)}"
-            for command in COMMANDS
-            if may(asking, command)
-        )
+        items = []
+        for heading, words in GROUPS:
+            listed = [each for each in COMMANDS if each.said("en").split()[0] in words and may(asking, each)]
+            if listed:
+                items.append(Item(title=t(heading), lines=tuple(_line(asking, command) for command in listed)))
+        above = [t("Each begins with `{word}`.", word="/relance")] if asking.caller.platform == "slack" else []
         if not asking.known:
             from bots.commands.about import how_to_link
 
-            return Reply(title=t("What you can do here"), lines=(*lines, "", *how_to_link(asking).lines))
-        return Reply(title=t("What you can do here"), lines=lines)
+            above = [*how_to_link(asking).lines, *above]
+        return Reply(title=t("What you can do here"), lines=tuple(above), items=tuple(items))
+
+
+def _line(asking: Asking, command: type[Command]) -> str:
+    """`leads [mine|open|SEGMENT]` the hottest contacts; what each begins with in Slack is said once."""
+    t = asking.t
+    words = command.said(t.language) if asking.caller.platform == "slack" else asking.typed(command)
+    usage = f" {t(command.usage)}" if command.usage else ""
+    return f"`{words}{usage}` {t(command.summary)}"
 
 
 def _language(topic: str, language: str) -> str:

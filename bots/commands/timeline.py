@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Self
 
+from bots.cards import known_as
 from bots.commands.alerts import pages_of
 from bots.commands.base import Asking, Command, Misused
 from bots.replies import Item, Reply
+from rules.entry import NOTE as NOTE_ADDED
 from rules.moment import millis
 from rules.rulebook import Rulebook
 from server.i18n import Translator, mark
-from server.services.masking import mask_email
+from server.services.masking import company, mask_email
 from server.services.timeline import TimelineEntry
 
 __all__ = ["Timeline"]
@@ -48,7 +50,7 @@ class Timeline(Command, frozen=True, kw_only=True, tag="timeline"):
         happened = await contacts.timeline(asking.actor, contact.id, None, end)
         entries = happened.entries[end - PAGE :]
         book = await asking.services.rulebooks.live()
-        who, hidden = contacts.display(contact, book), _hidden(book)
+        who, hidden = known_as(contacts.display(contact, book), company(contact, book)), _hidden(book)
         zone = asking.zone
         items = tuple(
             Item(
@@ -75,7 +77,7 @@ def _what(entry: TimelineEntry, t: Translator) -> str:
         case "segment":
             return t("entered the segment {name}", name=entry.name)
         case _:
-            return entry.name
+            return t("note") if entry.name == NOTE_ADDED else entry.name
 
 
 def _hidden(book: Rulebook) -> frozenset[str]:
@@ -90,7 +92,7 @@ def _lines(entry: TimelineEntry, hidden: frozenset[str], t: Translator) -> Itera
             by, why = entry.properties.get("by", ""), entry.properties.get("reason", "")
             if said := " · ".join(str(part) for part in (by, why) if part):
                 yield said
-        case "event" if entry.name == "Note Added":
+        case "event" if entry.name == NOTE_ADDED:
             text = str(entry.properties.get("text", ""))
             yield text if len(text) <= NOTE else text[: NOTE - 1] + "…"
             if by := entry.properties.get("by_name") or entry.properties.get("by"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from bots.cards import card_buttons, status_text
+from bots.cards import card_buttons, known_as, status_text
 from bots.commands.acting import asked_for
 from bots.commands.alerts import pages_of
 from bots.commands.base import Asking, Command, Misused, fold
@@ -144,6 +144,6 @@ async def _item(asking: Asking, task: Alert) -> Item:
         parts.append(card.team)
     return Item(
         title=card.text or card.trigger,
-        lines=(f"{card.who} · {t.number(card.score)}", " · ".join(parts)),
+        lines=(f"{known_as(card.who, card.company)} · {t.number(card.score)}", " · ".join(parts)),
         buttons=card_buttons(card, t, few=True),
     )

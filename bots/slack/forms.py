@@ -160,7 +160,10 @@ def errors_at(filled: Filled, problems: Sequence[Problem], t: Translator) -> dic
     for problem in problems:
         first, number, above = next((one for one in reversed(starts) if one[0] <= problem.line), starts[0])
         here = msgspec.structs.replace(problem, line=problem.line - first + 1 + above)
-        found.setdefault(f"{_BLOCK}{number}", []).append(f"{place_of(here, t)}\n{problem.excerpt.strip()}"[:ERROR])
+        text = place_of(here, t)
+        if "\n" in filled.parts[number].strip("\n"):  # of one line it is clear which is meant
+            text = f"{text}\n{problem.excerpt.strip()}"
+        found.setdefault(f"{_BLOCK}{number}", []).append(text[:ERROR])
     return {block: "\n".join(_few(texts, t)) for block, texts in found.items()}
 
 

@@ -91,7 +91,7 @@ def _blocks(reply: Reply) -> Iterator[Block]:
 
 
 def _item(item: Item) -> Iterator[Block]:
-    sections = list(_sections([f"*{escape(item.title)}*", *(escape(line) for line in item.lines)]))
+    sections = list(_sections([f"*{escape(item.heading)}*", *(escape(line) for line in item.lines)]))
     code = list(_code(item.code.splitlines()))
     if len(item.buttons) == 1:
         sections[-1]["accessory"] = _button(item.buttons[0])

@@ -2,19 +2,22 @@
 
 Telegram's limits (https://core.telegram.org/bots/api): 4,096 characters a message once its markup is read, counted in
 UTF-16 units; 64 bytes of callback data. A longer reply becomes several messages, with the buttons under the last; a
-command too long for a button is written out to be sent by hand.
+command too long for a button is written out to be sent by hand. All keys stand under the message, so those of several
+items bear the item's number.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from html import escape as _html
 from html import unescape
 
 import msgspec
+from msgspec.structs import replace
 
-from bots.replies import Button, Prompt, Reply
+from bots.replies import Button, Field, Item, Prompt, Reply
 
 __all__ = ["TOAST", "Key", "Message", "as_file", "render", "toast"]
 
@@ -45,6 +48,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(reply: Reply) -> list[Message]:
     """The reply as one message, or as several where it is too long for one."""
+    reply = _numbered(reply)
     keyboard = tuple(_keyboard(reply))
     texts = [text for text in _messages(_parts(reply)) if unescape(_TAG.sub("", text)).strip()] or ["…"]
     return [
@@ -64,6 +68,22 @@ def as_file(prompt: Prompt) -> bool:
     return _units(prompt.text) > SHOWN
 
 
+def _numbered(reply: Reply) -> Reply:
+    """The reply with a number before each item that has keys, and before these keys, where several items have some."""
+    if sum(bool(item.buttons) for item in reply.items) < 2:
+        return reply
+    places = itertools.count(1)
+    return replace(
+        reply, items=tuple(_with_number(item, next(places)) if item.buttons else item for item in reply.items)
+    )
+
+
+def _with_number(item: Item, place: int) -> Item:
+    number = item.number or place
+    buttons = tuple(replace(button, label=f"{number}. {button.label}") for button in item.buttons)
+    return replace(item, number=number, buttons=buttons)
+
+
 def _parts(reply: Reply) -> Iterator[str]:
     """Pieces of HTML, each with its markup closed and no longer than a message."""
     if reply.title:
@@ -73,12 +93,12 @@ def _parts(reply: Reply) -> Iterator[str]:
     if reply.fields:
         yield ""
     for field in reply.fields:
-        yield from _line(f"{field.label}: {field.value or '—'}")
+        yield from _field(field)
     if reply.table and reply.table.rows:
         yield from _code(reply.table.lines(20))
     for item in reply.items:
         yield ""
-        yield from _tagged("b", item.title)
+        yield from _tagged("b", item.heading)
         for line in item.lines:
             yield from _line(line)
         yield from _code(item.code.splitlines())
@@ -123,6 +143,13 @@ def _messages(parts: Iterable[str]) -> Iterator[str]:
             text = f"{text}\n{part}" if text else part
     if text.strip():
         yield text
+
+
+def _field(field: Field) -> Iterator[str]:
+    """The label in bold, which no language's punctuation has to part from the value."""
+    parts = [*_tagged("b", field.label), *_line(field.value or "—")]
+    whole = " ".join(parts)
+    yield from [whole] if _length(whole) <= CHARACTERS else parts
 
 
 def _line(line: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ def _lines(reply: Reply, colour: bool) -> Iterator[str]:
         yield _set("  " + _clean(heading), _DIM, colour)
         yield from ("  " + _clean(row) for row in rows)
     for item in reply.items:
-        yield _set(_clean(item.title), _BOLD, colour)
+        yield _set(_clean(item.heading), _BOLD, colour)
         yield from ("  " + _clean(line) for line in item.lines)
         yield from ("    " + _clean(line) for line in item.code.splitlines())
         yield from _buttons(item.buttons, colour, "  ")

@@ -13,12 +13,15 @@ __all__ = ["Card", "CardReason", "CardRow"]
 
 class CardReason(msgspec.Struct, frozen=True):
     """A part of the score: the rule's name, its points, how many hits (0 for a `while` rule), and for what: the event,
-    or what is true."""
+    or what is true of the contact. `about` tells that by labels of attributes and their values, "" where one speaks for
+    itself or is hidden; then `words` is the text of the condition.
+    """
 
     rule: str
     points: float
     hits: int = 0
     words: str = ""
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class CardRow(msgspec.Struct, frozen=True):

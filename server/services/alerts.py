@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from rules.contact import Alert, AlertStatus, Contact, Millis
+from rules.contact import Alert, AlertStatus, Contact, Millis, Reason
 from rules.entry import AlertActed
 from rules.explain import gained
 from rules.moment import DAY, instant, known_zone
@@ -16,7 +16,7 @@ from server.model.actor import Actor
 from server.model.card import Card, CardReason
 from server.ports import Clock
 from server.services.access import may, require
-from server.services.masking import company
+from server.services.masking import company, told_of
 from server.services.rulebooks import Rulebooks
 from server.store.coalesce import Coalescer
 from server.store.store import Store
@@ -168,10 +168,7 @@ class Alerts:
             version=alert.version,
             team=alert.team,
             score=alert.score_tenths / 10,
-            reasons=tuple(
-                CardReason(reason.rule, reason.tenths / 10, reason.hits, _words(reason.rule, book))
-                for reason in alert.reasons
-            ),
+            reasons=tuple(_reason(reason, book, contact) for reason in alert.reasons),
             status=alert.status,
             owner=alert.owner_name,
             count=alert.count,
@@ -229,12 +226,13 @@ class Alerts:
             await asyncio.sleep(0.02)
 
 
-def _words(rule: str, book: Rulebook) -> str:
-    """What a score is for: its event, or the condition that is true."""
-    score = book.scores.get(rule)
-    if score is None:
-        return ""
-    return score.event or (score.when.text if score.when else "")
+def _reason(reason: Reason, book: Rulebook, contact: Contact | None) -> CardReason:
+    """A part of the score with what it is for: its event, or what is true of the contact."""
+    score = book.scores.get(reason.rule)
+    when = score.when if score and not score.event else None
+    words = (score.event or (when.text if when else "")) if score else ""
+    about = told_of(when, contact, book) if when and contact else ()
+    return CardReason(reason.rule, reason.tenths / 10, reason.hits, words, about)
 
 
 def _there(contact: Contact, now: Millis) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from rules.actions import Condition
 from rules.contact import Contact, Value
-from rules.rulebook import Rulebook
+from rules.rulebook import Attribute, Rulebook
 
-__all__ = ["company", "display", "mask_email", "mask_text", "masked_attributes"]
+__all__ = ["company", "display", "mask_email", "mask_text", "masked_attributes", "told_of"]
 
 _HIDDEN = "•••"
 _COMPANY = ("company", "company_name", "organization", "organisation", "entreprise", "societe")
@@ -35,6 +36,32 @@ def company(contact: Contact, book: Rulebook) -> str:
         if declared is not None and value and (declared.shown_in_alerts or not declared.personal):
             return str(value)
     return ""
+
+
+def told_of(condition: Condition, contact: Contact, book: Rulebook) -> tuple[tuple[str, str], ...]:
+    """What makes a condition on attributes true, as a channel may show it: `("Company", "Maison Verdier")`.
+
+    The value is "" of what is hidden, or is just true. Nothing where the condition asks for anything else than
+    attributes, or where one is not there, or false.
+    """
+    reads = condition.expression.reads if condition.expression else None
+    if reads is None or reads.functions or reads.segments or reads.lists or reads.purposes or reads.reads_score:
+        return ()
+    if reads.names != ("contact",) or reads.uses_now:
+        return ()
+    known = [(book.attributes.get(name), contact.attributes.get(name)) for name in reads.attributes]
+    told = [_told(attribute, value) for attribute, value in known if attribute is not None]
+    shown = tuple(pair for pair in told if pair is not None)
+    return shown if len(shown) == len(known) else ()
+
+
+def _told(attribute: Attribute, value: Value) -> tuple[str, str] | None:
+    label = attribute.label or attribute.name
+    if value is None or value is False or value in ("", []):
+        return None
+    if value is True or (attribute.personal and not attribute.shown_in_alerts):
+        return label, ""
+    return label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def masked_attributes(contact: Contact, book: Rulebook) -> dict[str, Value]:

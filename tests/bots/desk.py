@@ -55,12 +55,12 @@ scenario follow_up: on "Product Added"
 class Desk:
     """Visitors do things, alerts are raised and delivered to `channels`, people are added."""
 
-    def __init__(self, store: Store, clock: FakeClock) -> None:
+    def __init__(self, store: Store, clock: FakeClock, timezone: str = "UTC") -> None:
         self.store = store
         self.clock = clock
         self.channels: dict[str, CardChannel] = {}
         self.bots: dict[str, HasState] = {}
-        self.services = build_services(store, clock, "UTC", self.channels, self.bots)
+        self.services = build_services(store, clock, timezone, self.channels, self.bots)
         self._source = Source(name="shop", kind="server")
         self._stop = asyncio.Event()
         self._engine: asyncio.Task[None] | None = None
@@ -71,10 +71,10 @@ class Desk:
         return await cls.again(store, clock)
 
     @classmethod
-    async def again(cls, store: Store, clock: FakeClock) -> Desk:
+    async def again(cls, store: Store, clock: FakeClock, timezone: str = "UTC") -> Desk:
         """A desk with new processes over what is stored already."""
-        desk = cls(store, clock)
-        desk._engine = asyncio.create_task(engine_on(store).run(desk._stop))
+        desk = cls(store, clock, timezone)
+        desk._engine = asyncio.create_task(engine_on(store, timezone=timezone).run(desk._stop))
         while not (await desk.services.status.snapshot()).ready:
             await asyncio.sleep(0.01)
         return desk

@@ -81,6 +81,27 @@ def test_a_command_too_long_for_a_telegram_button_is_written_out() -> None:
     assert f"<code>/leads {segment} 2</code>" in message.text
 
 
+def test_keys_of_several_items_bear_the_items_numbers_in_telegram() -> None:
+    claim, why = Button("Claim", "claim A"), Button("Why?", "why u1")
+    ranked = Reply(items=(Item(title="Léa", number=11, buttons=(why,)), Item(title="Zoé", number=12, buttons=(why,))))
+    plain = Reply(
+        items=(Item(title="Léa", buttons=(claim, why)), Item(title="more"), Item(title="Zoé", buttons=(why,)))
+    )
+    labels = [[key.label for row in render_telegram(reply)[0].keyboard for key in row] for reply in (ranked, plain)]
+    assert labels == [["11. Why?", "12. Why?"], ["1. Claim", "1. Why?", "2. Why?"]]
+    assert "<b>1. Léa</b>" in render_telegram(plain)[0].text
+    assert "<b>more</b>" in render_telegram(plain)[0].text
+    assert "*11. Léa*" in str(render_slack(ranked)[0].blocks)
+    assert "*Léa*" in str(render_slack(plain)[0].blocks)  # there a button stands beside its item
+    assert "12. Zoé" in render_terminal(ranked)
+
+
+def test_a_field_in_telegram_has_its_label_in_bold_and_is_one_part_where_it_fits() -> None:
+    [message] = render_telegram(Reply(fields=(Field("Status", "open"), Field("Due", ""))))
+    assert message.text.strip() == "<b>Status</b> open\n<b>Due</b> —"
+    assert len(render_telegram(Reply(fields=(Field("x" * 4000, "y" * 4000),)))) == 2
+
+
 def test_a_fence_in_a_text_does_not_end_the_code_block() -> None:
     [message] = render_slack(Reply(code='score x: +1 on "```"\n@channel'))
     [block] = message.blocks

@@ -297,6 +297,7 @@ async def test_a_form_in_slack_opens_at_once_shows_mistakes_at_its_field_and_is_
     assert form.fields == ['segment french: contact.country == "FR"']
     assert await noe.fills(form, "segment french: contact.contry &lt; “FR”\nsegment french: 1 > 0") == "errors"
     [error] = form.errors.values()
+    assert "\nsegment french: 1 > 0" in error
     assert error.startswith("ligne 1, colonne 25 : attribut inconnu : contact.contry — vouliez-vous dire country ?")
     assert "ligne 2, colonne 9" in error
     assert await noe.fills(form, "segment french: contact.country in [“FR”, ‘BE’]") == "clear"

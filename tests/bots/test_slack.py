@@ -30,7 +30,7 @@ async def test_a_rep_claims_a_lead_on_its_card(desk: Desk, slack: SlackEmulator,
     await desk.hot_lead()
     await desk.deliver()
     card = await slack.channel("#hot-leads").expect_card("Léa")
-    assert "cart +30 (once)" in card.text
+    assert "cart +30 · Product Added" in card.text
     await ana.clicks(card, "Claim")
     await ana.hears("You have it")
     await desk.deliver()

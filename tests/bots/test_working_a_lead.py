@@ -126,7 +126,7 @@ async def test_a_lead_that_nobody_takes_in_time_is_shown_to_another_team_which_s
     [lead] = (await desk.services.alerts.listing(SYSTEM)).alerts
     await desk.deliver()
     card = await slack.channel("#hot-leads").expect_card("Léa has 35 points")
-    for words in ("by Mon 2 Mar 09:30, else managers is told", "Chaussures &amp; co", "+30 in 24 hours"):
+    for words in ("by Mon 2 Mar 09:30, else it goes to managers", "Léa · Chaussures & co", "+30 in 24 hours"):
         assert words in card.text
     assert bosses.cards() == []
     desk.clock.advance(minutes=30)
@@ -183,7 +183,9 @@ async def test_a_digest_is_a_card_whose_contacts_can_be_put_on_ones_list(
     assert "14. Visitor0 · 30" in card.text
     in_telegram = await group.expect("Call these first")
     assert "14. Visitor0 · 30" in in_telegram.text
-    assert "Task" in in_telegram.buttons
+    assert in_telegram.buttons["2. Task"].startswith("task ")
+    assert "2. Visitor" in in_telegram.text
+    assert "1. 1." not in in_telegram.text
     await ana.clicks(card, "Task")
     form = await ana.sees_form("What is to be done?")
     assert await ana.fills(form, "Call her by tomorrow 9:00") == "clear"
@@ -221,6 +223,43 @@ async def eventually_claimed(desk: Desk, alert_id: str) -> None:
     """Wait until the engine has woken a lead that was put off."""
     while (await desk.services.alerts.get(SYSTEM, alert_id)).status != "claimed":
         await asyncio.sleep(0.01)
+
+
+async def test_tasks_stand_among_tasks_and_not_among_leads(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana = slack.user("U0ANA")
+    alert = await desk.hot_lead()
+    await ana.says(f"/relance claim {alert.id}")
+    await ana.hears("You have it")
+    await ana.says("/relance task 42 Send the offer")
+    await ana.hears("On your list: Send the offer")
+    await ana.says("/relance leads mine")
+    mine = await ana.hears("Your leads")
+    assert "Léa has 35 points" in mine.text
+    assert "Send the offer" not in mine.text
+    await ana.says("/relance tasks")
+    tasks = await ana.hears("*Send the offer*")
+    assert "Léa has 35 points" not in tasks.text
+
+
+async def test_keys_under_a_list_in_telegram_say_which_lead_they_are_of(
+    desk: Desk, telegram: TelegramEmulator, telegram_bot: TelegramBot
+) -> None:
+    await desk.person("Ben", telegram=43)
+    ben = telegram.user(43)
+    await desk.hot_lead("42", "Léa")
+    one = await desk.hot_lead("43", "Zoé")
+    await ben.says("/leads")
+    leads = await ben.hears("Leads")
+    place = next(line for line in leads.text.splitlines() if "Zoé · 35" in line).split(".")[0]
+    await ben.clicks(leads, f"{place}. Claim")
+    await ben.sees("You have it")
+    assert (await desk.services.alerts.get(SYSTEM, one.id)).owner_name == "Ben"
+    await ben.says("/leads mine")
+    mine = await ben.hears("Your leads")
+    assert list(mine.buttons) == ["Finish", "Why?"]  # of one lead it is clear
 
 
 async def test_a_full_hour_is_told_in_one_card_which_leads_to_the_rest(

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rules.contact import Alert
+from rules import parse_rulebook
+from rules.contact import Alert, Contact
 from rules.entry import AlertActed
 from server.channels.terminal import TerminalChannel
 from server.errors import Conflict, Forbidden, Invalid, NotFound
@@ -15,6 +16,7 @@ from server.model.actor import SYSTEM, Actor
 from server.services.alerts import Alerts
 from server.services.contacts import Contacts
 from server.services.deliveries import Deliveries
+from server.services.masking import told_of
 from server.services.rulebooks import Rulebooks
 from server.store.store import Store
 from server.store.terminal import TerminalFeed
@@ -34,6 +36,7 @@ attribute phone: text, personal
 team sales: slack "#sales"
 
 score carts: +30 on "Cart Filled"
+score known: +5 while contact.phone != null
 
 trigger hot_lead: on "Cart Filled"
   alert sales "A cart was filled"
@@ -262,8 +265,47 @@ async def test_a_card_names_the_lead_without_what_must_stay_hidden(shop):
     card = await shop.alerts.card(await shop.fill_cart())
     assert "Lea" in card.who
     assert card.text == "A cart was filled"
-    assert (card.score, card.reasons[0].rule, card.reasons[0].points) == (30.0, "carts", 30.0)
+    assert (card.score, card.reasons[0].rule, card.reasons[0].points) == (35.0, "carts", 30.0)
     assert not any(secret in repr(card) for secret in ("lea@example.com", "0612345678"))
+
+
+ATTRIBUTES = """
+attribute email: text, personal, "E-mail address"
+attribute first_name: text, personal, shown in alerts, "First name"
+attribute country: text, "Country"
+attribute topics: list of text
+attribute vip: yes/no, "Loyal"
+attribute blocked: yes/no
+segment everybody: 1 < 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ('contact.country in ["FR", "BE"]', [("Country", "FR")]),
+        ("contact.vip and contact.topics != null", [("Loyal", ""), ("topics", "tea, coffee")]),
+        ("contact.first_name != null", [("First name", "Léa")]),
+        ("contact.email != null", [("E-mail address", "")]),
+        ("contact.blocked == null", []),
+        ("contact.score > 3 and contact.vip", []),
+        ('contact.vip and count("Page Viewed") == 0', []),
+        ('contact.vip and in_segment("everybody")', []),
+        ("1 < 2", []),
+    ],
+)
+def test_what_is_true_of_a_contact_is_told_in_labels_and_values_that_a_channel_may_show(condition, words):
+    book = parse_rulebook(f"{ATTRIBUTES}segment x: {condition}\n")
+    attributes = {"email": "lea@example.com", "first_name": "Léa", "country": "FR", "topics": ["tea", "coffee"],
+                  "vip": True}  # fmt: skip
+    contact = Contact(id="c", created=0, last_seen=0, attributes=attributes)
+    assert list(told_of(book.segments["x"].condition, contact, book)) == words
+
+
+async def test_a_card_tells_what_is_true_of_the_lead_and_not_the_condition(shop):
+    alert = await shop.fill_cart()
+    [_, known] = (await shop.alerts.card(alert)).reasons
+    assert (known.rule, known.hits, known.about) == ("known", 0, (("phone", ""),))
 
 
 async def test_a_terminal_that_waits_is_told_at_once(shop):
