@@ -1,4 +1,4 @@
-# make run · make demo · make test · make lint · make bench [ROW=3] · make soak
+# make run · make demo · make test · make lint · make bench [ROW=3] · make soak · make screens [INTO=directory]
 # Each makes .venv from the lock files first; a second call finds it made.
 
 SHELL := /bin/bash
@@ -12,7 +12,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --requirement
 WORKERS ?= 2
 
-.PHONY: run demo test lint format bench soak lock clean
+.PHONY: run demo test lint format bench soak screens lock clean
 
 run: .venv/run
 	@exec .venv/bin/relance run
@@ -38,6 +38,9 @@ format: .venv/dev
 
 bench: .venv/bench
 	.venv/bin/python -m tests.bench $(ROW)
+
+screens: .venv/dev
+	.venv/bin/python -m tests.screens $(INTO)
 
 .venv/python:
 	@test -n "$(PYTHON)" || { echo "Relance needs Python 3.11 or 3.12: install one, or name it with PYTHON=…" >&2; exit 1; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
@@ -17,6 +18,10 @@ import pytest
 __all__ = ["Browser", "Page", "chromium"]
 
 _SECONDS = 120
+_OPTIONS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-quic",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+)  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -25,9 +30,8 @@ async def chromium(directory: Path) -> AsyncIterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("needs chromium, which is not on this machine")
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     process = await asyncio.create_subprocess_exec(
-        program, *options, "--remote-debugging-port=0", f"--user-data-dir={directory}", "about:blank",
+        program, *_OPTIONS, "--remote-debugging-port=0", f"--user-data-dir={directory}", "about:blank",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -115,6 +119,16 @@ class Page:
         if "exceptionDetails" in told:
             raise RuntimeError(told["exceptionDetails"].get("exception", {}).get("description", "it failed"))
         return told["result"].get("value")
+
+    async def picture(self, width: int, scale: float = 2) -> bytes:
+        """A PNG of the whole page in a window of this width, `scale` dots a pixel of CSS."""
+        shape = {"width": width, "height": 100, "deviceScaleFactor": scale, "mobile": False}
+        await self._browser.call("Emulation.setDeviceMetricsOverride", self._session, **shape)
+        height = await self.run("document.body.getBoundingClientRect().height")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        words = {"format": "png", "clip": clip, "captureBeyondViewport": True}
+        taken = await self._browser.call("Page.captureScreenshot", self._session, **words)
+        return base64.b64decode(taken["data"])
 
     async def leave(self) -> None:
         """Close the window; what the visitor has stored is gone."""
