@@ -90,10 +90,10 @@ class Translator:
         moment = datetime.datetime.fromtimestamp(time / 1000, zone(timezone))
         return format_datetime(moment, "EEE d MMM HH:mm", locale=self.language)
 
-    def moment(self, time: Millis) -> str:
-        """A moment, in UTC."""
-        moment = datetime.datetime.fromtimestamp(time / 1000, datetime.UTC)
-        return format_datetime(moment, "medium", locale=self.language) + " UTC"
+    def moment(self, time: Millis, timezone: str) -> str:
+        """A moment of any year as a clock in a zone shows it: `3 Mar 2026 09:00`."""
+        moment = datetime.datetime.fromtimestamp(time / 1000, zone(timezone))
+        return format_datetime(moment, "d MMM y HH:mm", locale=self.language)
 
 
 @functools.cache

@@ -56,7 +56,7 @@ async def test_the_story_plays_and_each_of_its_screens_is_drawn(language: str) -
     drawn = {(screen.manner, screen.name): seen(screen.body) for screen in screens}
     for manner in ("slack", "telegram"):
         assert "Léa·MaisonVerdier" in drawn[manner, "cards"]
-        for name in ("help", "top", "why", "timeline", "contact", "home"):
+        for name in ("help", "top", "why", "timeline", "contact", "home", "dismiss"):
             assert ("Léa" in drawn[manner, name]) is (name != "help")
         assert "contact.contry" in drawn[manner, "rule"]
     [error] = [text for form in forms for text in form.errors.values()]

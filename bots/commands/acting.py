@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from msgspec.structs import replace
 
-from bots.cards import OUTCOMES, card_reply
+from bots.cards import OUTCOMES, card_reply, known_as, status_text
 from bots.commands.base import Asking, Command, Misused, fold
 from bots.commands.moments import moment_of
 from bots.replies import Prompt, Reply
@@ -42,16 +42,21 @@ class _OneAlert(Command, frozen=True, kw_only=True):
             raise Misused(cls)
         return cls(alert=_id(rest[0]))
 
-    async def _answer(self, asking: Asking, alert: Alert, title: str, *, settles: bool = False) -> Reply:
+    async def _answer(self, asking: Asking, alert: Alert, title: str) -> Reply:
         card = await asking.services.alerts.card(alert)
         shown = card_reply(card, asking.t)
-        return replace(shown, title=title, lines=(card.who, *shown.lines), tone="good", settles=settles)
+        return replace(shown, title=title, lines=(shown.title, *shown.lines), tone="good")
 
     async def _acted(self, asking: Asking, alert: Alert, status: AlertStatus, title: str) -> Reply:
-        """The alert as it is now; where it has not taken effect yet, that it is noted."""
+        """What became of the alert, in few words: its card says the rest. Where it has not taken effect yet, that it
+        is noted.
+        """
         if alert.status != status:
             return replace(_pending(asking), settles=True)
-        return await self._answer(asking, alert, title, settles=True)
+        card = await asking.services.alerts.card(alert)
+        shown = card_reply(card, asking.t)
+        lines = (shown.title, status_text(card.status, card.owner, asking.t))
+        return replace(shown, title=title, lines=lines, fields=(), tone="good", settles=True)
 
 
 class Claim(_OneAlert, frozen=True, kw_only=True, tag="claim"):
@@ -115,7 +120,7 @@ class Snooze(_OneAlert, frozen=True, kw_only=True, tag="snooze"):
         offers = (("1h", t("1 hour")), ("4h", t("4 hours")), ("tomorrow 9:00", t("Tomorrow 9:00")), (ASK, t("Other…")))
         return Reply(
             title=t("Until when?"),
-            lines=(card.who,),
+            lines=(known_as(card.who, card.company),),
             buttons=tuple(Snooze(alert=self.alert, when=when).button(label) for when, label in offers),
         )
 
@@ -155,7 +160,7 @@ class Done(_OneAlert, frozen=True, kw_only=True, tag="done"):
             Done(alert=self.alert, outcome=said).button(t(label).capitalize()) for said, label in OUTCOMES.items()
         ]
         buttons.append(Done(alert=self.alert).button(t("Just done")))
-        return Reply(title=t("What came of it?"), lines=(card.who,), buttons=tuple(buttons))
+        return Reply(title=t("What came of it?"), lines=(known_as(card.who, card.company),), buttons=tuple(buttons))
 
 
 class Dismiss(_OneAlert, frozen=True, kw_only=True, tag="dismiss"):
@@ -181,8 +186,9 @@ class Dismiss(_OneAlert, frozen=True, kw_only=True, tag="dismiss"):
     async def answer(self, asking: Asking) -> Reply:
         t = asking.t
         if not self.why:
-            await asking.services.alerts.get(asking.actor, self.alert)
-            return asked_for(asking, f"dismiss {self.alert}", t("Why is it dismissed?"))
+            card = await asking.services.alerts.card(await asking.services.alerts.get(asking.actor, self.alert))
+            who = known_as(card.who, card.company)
+            return asked_for(asking, f"dismiss {self.alert}", t("Why is it dismissed?"), who)
         alert = await asking.services.alerts.dismiss(asking.actor, self.alert, self.why)
         return await self._acted(asking, alert, "dismissed", t("Dismissed"))
 

@@ -59,7 +59,9 @@ class ContactCard(Command, frozen=True, kw_only=True, tag="contact"):
         view = await contacts.view(asking.actor, contact.id)
         book = await asking.services.rulebooks.live()
         now, attributes = asking.clock.now(), masked_attributes(contact, book)
-        consents = ", ".join(f"{purpose}: {t(CONSENTS[status])}" for purpose, status in view.consents.items())
+        consents = ", ".join(
+            t("{name}: {value}", name=purpose, value=t(CONSENTS[status])) for purpose, status in view.consents.items()
+        )
         fields = [
             Field(t("Score"), t.number(view.score)),
             Field(t("Segments"), ", ".join(view.segments)),
@@ -120,7 +122,7 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
         if self.rule:
             rule = await contacts.why_rule(asking.actor, contact.id, self.rule)
             paused = rule.kind == "trigger" and rule.rule in book.paused
-            reply = rule_why(rule, who, t)
+            reply = rule_why(rule, who, t, asking.zone)
             return replace(reply, footer=t("It is paused: it does not fire.")) if paused else reply
         why = await contacts.why(asking.actor, contact.id)
         items = [

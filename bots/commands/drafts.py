@@ -127,7 +127,7 @@ class Try(Command, frozen=True, kw_only=True, tag="rules_test"):
         t = asking.t
         tested = await asking.services.drafts.test(asking.actor, self.name, self.ref, self.kind)
         where = t("In your draft; nothing is published.") if tested.draft else t("As it is published.")
-        return replace(rule_why(tested.rule, tested.who, t), footer=where)
+        return replace(rule_why(tested.rule, tested.who, t, asking.zone), footer=where)
 
 
 class PreviewDraft(Command, frozen=True, kw_only=True, tag="rules_preview"):
@@ -187,7 +187,10 @@ class Diff(Command, frozen=True, kw_only=True, tag="rules_diff"):
             return Reply(title=title, lines=(t("There is no difference."),))
         lines = [changed_names(found.changes, t)]
         for one in found.rerouted:
-            lines += [f"{rule_name('scenario', one.scenario, t)}: {line}" for line in rerouted_lines(one.steps, t)]
+            lines += [
+                t("{name}: {value}", name=rule_name("scenario", one.scenario, t), value=line)
+                for line in rerouted_lines(one.steps, t)
+            ]
         buttons: tuple[Button, ...] = ()
         if not found.new:
             view = await asking.services.drafts.view(asking.actor)

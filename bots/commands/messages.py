@@ -95,7 +95,7 @@ class MessageCard(Command, frozen=True, kw_only=True, tag="message"):
             Field(t("Revision"), str(template.revision)),
             Field(t("Changed"), t.ago(template.updated, asking.clock.now()) if template.updated else ""),
             Field(t("Owner"), template.owner),
-            Field(t("Good until"), t.moment(template.expires) if template.expires else ""),
+            Field(t("Good until"), t.moment(template.expires, asking.zone) if template.expires else ""),
             Field(t("Sent by"), ", ".join(senders) or t("nothing")),
         )
         mistakes = tuple(str(problem).split("\n")[0] for problem in shown.problems)

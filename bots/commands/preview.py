@@ -73,7 +73,7 @@ def _lines(preview: Preview, t: Translator) -> Iterator[str]:
         yield t.count("One score changes.", "{number} scores change.", preview.rescored)
     for text, rules in ((t("Never matches"), preview.never), (t("Matches everybody"), preview.everybody)):
         if rules:
-            yield f"{text}: {_names(rules, t)}"
+            yield _told(text, _names(rules, t), t)
     for left in preview.left_out:
         yield _left(left, t)
     for mishap in preview.mishaps:
@@ -162,9 +162,9 @@ def _scenario(scenario: ScenarioPreview, t: Translator) -> Item:
 
 def _flows(rule: TriggerPreview | ScenarioPreview, t: Translator) -> Iterator[str]:
     for flow in rule.alerts:
-        yield t("Alerts a day for {team}", team=flow.to) + f": {_range(flow.per_day, t)}"
+        yield _told(t("Alerts a day for {team}", team=flow.to), _range(flow.per_day, t), t)
     for flow in rule.messages:
-        yield t("Messages a day by {channel}", channel=flow.to) + f": {_range(flow.per_day, t)}"
+        yield _told(t("Messages a day by {channel}", channel=flow.to), _range(flow.per_day, t), t)
 
 
 def _left(left: Left, t: Translator) -> str:
@@ -180,7 +180,11 @@ def _mishap(mishap: MishapPreview, t: Translator) -> str:
         parts.append(t("a value is missing for {number}", number=_range(mishap.missing, t)))
     if mishap.errors.value:
         parts.append(t("cannot be worked out for {number}", number=_range(mishap.errors, t)))
-    return f"{rule}: {', '.join(parts)}{symbols}"
+    return _told(rule, ", ".join(parts) + symbols, t)
+
+
+def _told(name: str, value: str, t: Translator) -> str:
+    return t("{name}: {value}", name=name, value=value)
 
 
 def _footer(preview: Preview, t: Translator) -> str:

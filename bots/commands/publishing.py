@@ -237,5 +237,5 @@ def _version(version: RulebookVersion, earlier: bool, asking: Asking) -> Item:
     buttons = [Button(t("Difference"), f"rules diff {version.version}")] if earlier else []
     if earlier and asking.actor.has("approver"):
         buttons.append(Button(t("Roll back"), f"rules rollback {version.version}", "danger"))
-    title = t("Version {version} · {moment}", version=version.version, moment=t.moment(version.time))
+    title = t("Version {version} · {moment}", version=version.version, moment=t.moment(version.time, asking.zone))
     return Item(title=title, lines=tuple(lines), buttons=tuple(buttons))

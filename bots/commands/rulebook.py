@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Self
 
 from bots.commands.base import Asking, Command, Misused, fold
+from bots.drafts import rule_name
 from bots.replies import Button, Field, Reply, Table
 from rules.digest import next_occurrence
 from rules.moment import zone
@@ -101,7 +102,7 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
         current = await asking.services.rulebooks.current()
         fields = [
             Field(t("Version"), str(book.version)),
-            Field(t("Published"), t.moment(current.time)),
+            Field(t("Published"), t.moment(current.time, asking.zone)),
             Field(t("Author"), current.author),
         ]
         if kind in ("score", "segment", "trigger", "scenario"):
@@ -134,7 +135,7 @@ class RulesShow(Command, frozen=True, kw_only=True, tag="rules_show"):
                                                ago=t.ago(pause.since, asking.clock.now()))))  # fmt: skip
         may_edit = asking.actor.has("marketer")
         return Reply(
-            title=f"{t(KINDS[kind])} · {self.name}",
+            title=rule_name(kind, self.name, t),
             code=book.sources[kind, self.name],
             fields=tuple(fields),
             buttons=(Button(t("Edit"), f"rules edit {kind} {self.name}"),) if may_edit else (),

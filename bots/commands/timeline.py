@@ -99,7 +99,7 @@ def _lines(entry: TimelineEntry, hidden: frozenset[str], t: Translator) -> Itera
                 yield f"— {by}"
         case "event":
             told = [
-                f"{name}: {said}"
+                t("{name}: {value}", name=name, value=said)
                 for name, value in entry.properties.items()
                 if name.replace("_", "").lower() not in hidden and (said := _told(value, t))
             ]

@@ -31,15 +31,19 @@ _INDENT: Final = "\u2003"  # a space that chats keep
 _BY_VERSION, _BY_TIME = "version ", "time "
 
 
-def rule_why(rule: RuleWhy, who: str, t: Translator) -> Reply:
-    """Whether the rule is true of the contact called `who` (a masked name), and each part of it with its value."""
+def rule_why(rule: RuleWhy, who: str, t: Translator, timezone: str) -> Reply:
+    """Whether the rule is true of the contact called `who` (a masked name), and each part of it with its value.
+
+    Moments are shown as in `timezone`.
+    """
     lines = [t("Yes, it is true of this contact.") if rule.true else t(REFUSED.get(rule.reason, REFUSED["condition"]))]
-    if rule.culprit and rule.reason == "condition":
+    alone = [part.text for part in rule.parts] == [rule.culprit]
+    if rule.culprit and rule.reason == "condition" and not alone:
         lines.append(t("What decides: `{term}`", term=_flat(rule.culprit)))
     if rule.since:
-        lines.append(_since(rule.since, rule.entry, rule.version, t))
+        lines.append(_since(t.moment(rule.since, timezone), rule.entry, rule.version, t))
     if rule.at:
-        lines.append(t("Tried with the event of {moment}.", moment=t.moment(rule.at)))
+        lines.append(t("Tried with the event of {moment}.", moment=t.moment(rule.at, timezone)))
     if rule.hits:
         lines.append(t.count("One hit.", "{number} hits.", rule.hits))
     lines += [line for part in rule.parts for line in _lines(part, 0, t)]
@@ -48,8 +52,7 @@ def rule_why(rule: RuleWhy, who: str, t: Translator) -> Reply:
     )
 
 
-def _since(since: int, entry: str, version: int, t: Translator) -> str:
-    moment = t.moment(since)
+def _since(moment: str, entry: str, version: int, t: Translator) -> str:
     if entry.startswith(_BY_VERSION):
         return t(
             "In the segment since {moment}, by the publication of version {version}.", moment=moment, version=version

@@ -50,6 +50,8 @@ def test_numbers_and_times_are_written_as_the_language_does() -> None:
     assert english.ago(now - 3 * 60_000, now) == "3 minutes ago"
     assert french.ago(now - 3 * 60_000, now) == "il y a 3 minutes"
     assert english.ago(now + 5_000, now) == "just now"
+    assert english.moment(now, "Europe/Paris") == "15 Jan 2027 09:00"
+    assert french.moment(now, "UTC") == "15 janv. 2027 08:00"
 
 
 def test_a_language_we_do_not_speak_is_answered_in_the_default() -> None:

@@ -48,6 +48,7 @@ async def test_why_a_lead_is_dismissed_is_asked_in_a_form_of_slack(
     card = await slack.channel("#hot-leads").expect_card("Léa")
     await ana.clicks(card, "Dismiss")
     form = await ana.sees_form("Why is it dismissed?")
+    assert "Léa" in form.text
     assert await ana.fills(form, "She is a competitor") == "clear"
     await ana.hears("Dismissed")
     await desk.deliver()
@@ -103,7 +104,7 @@ async def test_a_lead_is_put_off_and_dismissed_by_buttons_in_telegram(
     await ben.clicks(choice, "1 heure")
     await choice.expect("Reporté au lun. 2 mars 10:")
     await ben.clicks(card, "Dismiss")
-    question = await group.expect("Pourquoi est-elle écartée ?")
+    question = await group.expect("Pourquoi l'écarter ?")
     await ben.answers(question, "Un concurrent")
     await group.expect("Écarté")
     await desk.deliver()

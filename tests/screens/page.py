@@ -48,7 +48,7 @@ _SLACK = """
 .slack pre { margin: 4px 0; padding: 8px; border: 1px solid #dcdde1; border-radius: 4px; background: #f6f6f8;
   font-size: 12.5px; line-height: 1.5; white-space: pre-wrap; overflow-wrap: anywhere }
 .slack .home { padding: 10px 18px 0 }
-.modal > :not(header, footer) { margin-left: 20px; margin-right: 20px }
+.modal > section { padding: 0 20px }
 .modal header { margin-bottom: 12px; font-size: 17px }
 .modal label { display: block; margin-top: 12px; margin-bottom: 6px; font-weight: 700 }
 .modal small { font-weight: 400; color: #62666d }

@@ -58,7 +58,7 @@ def modal(view: Mapping[str, Any], written: tuple[str, ...] = (), errors: Mappin
     feet = [f'<span class="button {kind}">{_plain(view[name])}</span>'
             for name, kind in (("close", ""), ("submit", "primary")) if name in view]  # fmt: skip
     return (
-        f'<main class="slack modal"><header>{_plain(view["title"])}<i>×</i></header>{"".join(body)}'
+        f'<main class="slack modal"><header>{_plain(view["title"])}<i>×</i></header><section>{"".join(body)}</section>'
         f"<footer>{''.join(feet)}</footer></main>"
     )
 

@@ -14,7 +14,7 @@ from tests.screens.words import WORDS
 
 __all__ = ["NAMES", "Screen", "play"]
 
-NAMES = ("cards", "help", "top", "why", "timeline", "contact", "home", "rule")
+NAMES = ("cards", "help", "top", "why", "timeline", "contact", "home", "dismiss", "rule")
 """The pictures of each chat. Telegram has no home: there it is what the same commands answer."""
 
 
@@ -63,7 +63,10 @@ class _InSlack:
         await self._asks(words["task"])
         await self.ana.opens_home()
         view = self.shop.slack.views.homes[self.ana.id][-1]
-        return [*shown, Screen("home", "slack", slack.home(view, words["tabs"].split(", "))), await self._rule()]
+        home = Screen("home", "slack", slack.home(view, words["tabs"].split(", ")))
+        await self.ana.clicks(lea, words["dismiss"])
+        form = await self.ana.sees_form(words["why?"], PATIENCE)
+        return [*shown, home, Screen("dismiss", "slack", slack.modal(form.content)), await self._rule()]
 
     async def _rule(self) -> Screen:
         """A form with a mistake in its field."""
@@ -93,11 +96,22 @@ class _InTelegram:
         """The pictures."""
         words = self.words
         cards = [telegram.post(card, self.shop.hour, group=True) for card in self.shop.telegram.chats[GROUP].posts[-2:]]
-        shown = [Screen("cards", "telegram", telegram.chat(words["group"], words["members"], cards))]
+        shown = [self._in_group("cards", cards)]
         for name in ("help", "top", "why", "timeline", "contact"):
             shown.append(_private(name, await self._asks(words[name])))
         home = [*await self._asks(words["mine"]), *await self._asks(words["tasks"])]
-        return [*shown, _private("home", home), await self._rule()]
+        return [*shown, _private("home", home), await self._rule(), await self._dismiss()]
+
+    def _in_group(self, name: str, parts: list[str]) -> Screen:
+        return Screen(name, "telegram", telegram.chat(self.words["group"], self.words["members"], parts))
+
+    async def _dismiss(self) -> Screen:
+        """The question why a lead is dismissed, its answer, and what came of it."""
+        card, hour, reason = self.shop.telegram.chats[GROUP].posts[-1], self.shop.hour, self.words["reason"]
+        asked = await self._answer(GROUP, self.ana.clicks(card, self.words["dismiss"]))
+        told = await self._answer(GROUP, self.ana.answers(asked, reason))
+        parts = [telegram.post(asked, hour, group=True), telegram.said(reason, hour, answering=asked)]
+        return self._in_group("dismiss", [*parts, telegram.post(told, hour, group=True)])
 
     async def _rule(self) -> Screen:
         """A mistake in the text that answers a message."""

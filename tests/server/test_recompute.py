@@ -105,7 +105,7 @@ async def test_why_a_segment_was_entered_names_the_entry_and_the_version(
     assert "par la publication de la version 2" in render(await run(chat, SYSTEM, f"pourquoi {U1} once"))
     told = render(await run(chat, SYSTEM, f"why {U1} late"))
     assert "No: its condition is not true." in told
-    assert 'What decides: `last("Visit") < now - t"PT2H"`' in told
+    assert '✗ `last("Visit") < now - t"PT2H"`' in told
     clock.advance(hours=2)
     await drain(store, engine)
     assert "as time passed, under version 2" in render(await run(chat, SYSTEM, f"why {U1} late"))
