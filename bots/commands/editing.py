@@ -93,7 +93,7 @@ def edit_reply(edit: Edit, t: Translator) -> Reply:
 
 
 def draft_reply(view: DraftView, t: Translator) -> Reply:
-    """A draft as it stands, and what can be done with it."""
+    """A draft as it stands, and what can be done with it; warnings are told once there are no mistakes."""
     problems, warnings = view.checked.problems, view.checked.warnings
     if not view.changes:
         title = t("Your draft changes nothing")
@@ -111,7 +111,7 @@ def draft_reply(view: DraftView, t: Translator) -> Reply:
         title=title,
         lines=tuple(moved_lines(view.moved, t)),
         fields=tuple(fields),
-        items=problem_items(problems, t, buttons=True),
+        items=problem_items(problems, t, buttons=True) or problem_items(warnings, t),
         code=difference(same, t),
         buttons=draft_buttons(view, t),
         tone="bad" if problems else "good",

@@ -123,6 +123,17 @@ async def test_two_people_edit_the_same_rule_and_the_second_is_told_and_shown_th
     await request.expect("Version 3 is published")
 
 
+async def test_what_a_draft_is_warned_of_is_told_with_its_place_in_the_language_of_its_writer(
+    desk: Desk, telegram: TelegramEmulator, telegram_bot: TelegramBot
+) -> None:
+    mia = await marketer(desk, telegram)
+    await mia.says("/rules new segment never: contact.score > 5 and contact.score < 3")
+    draft = await mia.hears("Your draft has no mistakes")
+    assert "this can never be true" in draft.text
+    await mia.says("/règles ajouter segment jamais: contact.score > 5 and contact.score < 3")
+    assert "ceci ne peut jamais être vrai" in (await mia.hears("Votre brouillon est sans faute")).text
+
+
 async def test_what_two_people_change_apart_is_brought_together(desk: Desk) -> None:
     ana, ben = (Actor(id=f"u-{name}", name=name, roles=("marketer",)) for name in ("Ana", "Ben"))
     boss = Actor(id="u-boss", name="Boss", roles=("approver",))
