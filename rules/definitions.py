@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from lark import Token, Tree
 
+from rules.addresses import oddity
 from rules.reading import Facts, Reader
 from rules.rulebook import (
     Attribute,
@@ -30,9 +31,6 @@ _EXPRESSION_WORDS = frozenset(
     ["and", "or", "not", "in", "for", "if", "elif", "else", "while", "true", "false", "null", "inf", "nan"]
 )
 _TRAIT = re.compile(r"[a-z0-9_]+")
-_E_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_SLACK = re.compile(r"([TE][A-Z0-9]+/)?(#[^\s#]+|[CDG][A-Z0-9]+)")
-_BARE_SLACK = re.compile(r"([TE][A-Z0-9]+/)?([\w-]+)")
 
 
 def read_attribute(reader: Reader) -> Attribute:
@@ -134,23 +132,15 @@ def read_team(reader: Reader) -> Team:
 
 
 def _check_address(reader: Reader, token: Token, target: Target) -> None:
-    """An e-mail address that cannot be one is a mistake; a chat that looks odd, or that nobody knows, may be one."""
-    address = target.address
-    if target.platform == "email":
-        if not _E_MAIL.fullmatch(address):
-            reader.tell(token, "expected an e-mail address", "address")
-        return
-    if target.platform == "slack" and not _SLACK.fullmatch(address):
-        bare = _BARE_SLACK.fullmatch(address)
-        near = f'"{bare[1] or ""}#{bare[2]}"' if bare else None
-        reader.warn(
-            token, 'a Slack channel is written as "#hot-leads" or "T0123/#hot-leads", or by its id', "address", near
-        )
-    elif target.platform == "telegram" and not re.fullmatch(r"-?\d{1,20}|@\w{1,64}", address):
-        reader.warn(token, 'a Telegram chat is written as "-1001234567890" or "@channel"', "address")
+    """An address that cannot be one is a mistake; a chat that looks odd, or that nobody knows, may be one."""
+    if wrong := oddity(target):
+        tell = reader.tell if wrong.sure else reader.warn
+        tell(token, wrong.message, "address", wrong.near)
+    chat = target.address.partition("/")[0] if target.platform == "telegram" else target.address
     known = reader.desk.known.channels
-    if known is not None and address not in known:
-        reader.warn(token, f"the bot knows no chat {address}", "unknown chat", chat=address)
+    if target.platform == "email" or known is None or known & {target.address, chat}:
+        return
+    reader.warn(token, f"the bot knows no chat {target.address}", "unknown chat", chat=target.address)
 
 
 def read_list(reader: Reader) -> StaticList:

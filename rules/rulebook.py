@@ -125,7 +125,7 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where a team hears of things: a Slack channel, a Telegram chat, an e-mail address."""
+    """Where a team hears of things: a Slack channel, a Telegram chat or a topic of it, an e-mail address."""
 
     platform: Literal["slack", "telegram", "email"]
     address: str

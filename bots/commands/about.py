@@ -24,9 +24,14 @@ class Whoami(Command, frozen=True, kw_only=True, tag="whoami"):
             return how_to_link(asking)
         t = asking.t
         roles = ", ".join(asking.actor.roles) or "—"
+        here = asking.caller.places[:1] if asking.caller.platform != "terminal" else ()
         return Reply(
             title=t("You are {name}", name=asking.actor.name or asking.actor.id),
-            fields=(Field(t("Roles"), roles), Field(t("Through"), asking.actor.via)),
+            fields=(
+                Field(t("Roles"), roles),
+                Field(t("Through"), asking.actor.via),
+                *(Field(t("This chat in a rulebook"), f'{asking.caller.platform} "{place}"') for place in here),
+            ),
         )
 
 

@@ -22,7 +22,7 @@ class Mute(Command, frozen=True, kw_only=True, tag="mute"):
     summary = mark("show no new cards of a rule in this chat for a while")
     details = (
         mark("The alerts are there all the same: `leads` lists them. Cards that are here are kept up to date."),
-        mark("Say it where the cards appear, in a team's channel or group. `mute RULE off` ends it."),
+        mark("Say it where the cards appear, in a team's channel, group or topic. `mute RULE off` ends it."),
     )
 
     rule: str

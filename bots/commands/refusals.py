@@ -32,7 +32,7 @@ TEXTS: Final[dict[str, str]] = {
     "wrong_moment": mark("This moment is past, or more than a year away."),
     "no_scenario": mark("There is no scenario called {name} in the published rulebook."),
     "message_fault": mark("The message cannot be filled in for this contact: {reason}."),
-    "no_cards_here": mark("No team's cards come to this chat: say it in the channel or group where they appear."),
+    "no_cards_here": mark("No team's cards come here: say it in the channel, group or topic where they appear."),
     "long_mute": mark("A rule is muted for at most a month."),
     "no_line": mark("No rule of your draft begins at or above line {line}."),
     "no_message": mark("There is no message called {name}. `messages` lists them."),

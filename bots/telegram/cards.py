@@ -11,6 +11,7 @@ from telegram.error import BadRequest, ChatMigrated
 from bots.cards import card_reply
 from bots.telegram.client import told_apart
 from bots.telegram.render import Message, render
+from bots.telegram.topics import chat_and_topic
 from server.i18n import translator
 from server.model.card import Card
 from server.ports import ChannelDown, ChannelRefused, ChannelUnsure
@@ -22,7 +23,7 @@ NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 
 
 class TelegramCards:
-    """Posts and edits cards; an address is a chat's id or `@name`.
+    """Posts and edits cards; an address is a chat's id or `@name`, and maybe a topic of it: `-1001234567890/42`.
 
     A reference is `<chat id>:<message id>`, with `:repeated` behind it on a card that bears this mark.
     """
@@ -36,12 +37,13 @@ class TelegramCards:
 
     async def post(self, address: str, card: Card, *, repeated: bool = False) -> str:
         """Post a card and return its reference. Raises ChannelBusy, ChannelDown, ChannelRefused, ChannelUnsure."""
+        chat, topic = chat_and_topic(address)
         try:
-            return await self._post(self._moved.get(address, address), card, repeated)
-        except ChatMigrated as moved:
-            self._moved[address] = str(moved.new_chat_id)
+            return await self._post(self._moved.get(chat, chat), topic, card, repeated)
+        except ChatMigrated as moved:  # as a group does whose topics are switched on
+            self._moved[chat] = str(moved.new_chat_id)
         try:
-            return await self._post(self._moved[address], card, repeated)
+            return await self._post(self._moved[chat], topic, card, repeated)
         except ChatMigrated:
             raise ChannelRefused("telegram: group chat was upgraded") from None
 
@@ -61,12 +63,12 @@ class TelegramCards:
         """Nothing: bots cannot read a chat's history."""
         return None
 
-    async def _post(self, chat: str, card: Card, repeated: bool) -> str:
+    async def _post(self, chat: str, topic: int | None, card: Card, repeated: bool) -> str:
         message = self._message(card, repeated)
         with told_apart():
             sent = await self._bot.send_message(
                 chat, message.text, parse_mode=ParseMode.HTML, reply_markup=keyboard(message),
-                link_preview_options=NO_PREVIEW,
+                link_preview_options=NO_PREVIEW, message_thread_id=topic,
             )  # fmt: skip
         return f"{sent.chat_id}:{sent.message_id}" + (MARK if repeated else "")
 

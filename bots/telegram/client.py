@@ -24,7 +24,6 @@ _KNOWN: Final = (
     "chat not found",
     "message to edit not found",
     "message can't be edited",
-    "message thread not found",
     "not enough rights",
     "have no rights to send a message",
     "need administrator rights in the channel chat",
@@ -35,6 +34,12 @@ _KNOWN: Final = (
     "message is too long",
     "group chat was upgraded",
 )
+
+_TOPICS: Final = {
+    "message thread not found": "the topic does not exist, or was deleted",
+    "topic_deleted": "the topic does not exist, or was deleted",
+    "topic_closed": "the topic is closed: reopen it, or let the bot manage topics",
+}
 
 
 class Flooded(TelegramError):
@@ -91,6 +96,8 @@ def told_apart() -> Iterator[None]:
 
 def _known(description: str) -> str:
     lower = description.lower()
+    if said := next((said for known, said in _TOPICS.items() if known in lower), None):
+        return said
     return next((known for known in _KNOWN if known in lower), "bad request")
 
 

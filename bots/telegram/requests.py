@@ -41,6 +41,8 @@ class _Message(msgspec.Struct, rename={"sender": "from"}):
     chat: _Chat
     text: str | None = None
     sender: _Person | None = None
+    message_thread_id: int | None = None
+    is_topic_message: bool | None = None
     document: _Document | None = None
     reply_to_message: _Answered | None = None
 

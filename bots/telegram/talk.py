@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 import structlog
-from telegram import Bot, CallbackQuery, Chat, ForceReply, Message, Update, User
+from telegram import Bot, CallbackQuery, ForceReply, MaybeInaccessibleMessage, Message, Update, User
 from telegram.constants import ChatType, ParseMode
 from telegram.error import ChatMigrated
 from telegram.ext import ContextTypes
@@ -21,6 +21,7 @@ from bots.telegram.cards import NO_PREVIEW, keyboard
 from bots.telegram.client import told_apart
 from bots.telegram.render import Message as Rendered
 from bots.telegram.render import as_file, render, toast
+from bots.telegram.topics import addresses, topic_of
 from bots.telegram.writing import Writing, fetched, forced
 from server.errors import Unavailable
 from server.i18n import supported, translator
@@ -84,8 +85,7 @@ class Talk:
             await _tell(query, Reply(title="…"))
             await self._run(query.message, query.from_user, command)
             return
-        chat = query.message.chat if query.message is not None else None
-        reply = await self._reply(query.from_user, command, chat)
+        reply = await self._reply(query.from_user, command, query.message)
         await _tell(query, reply)
         if not command.startswith(("claim ", "release ")) and isinstance(query.message, Message):
             await self._answer(query.message, reply, instead=reply.pages is not None or reply.settles)
@@ -127,11 +127,13 @@ class Talk:
                     shown.append(await _send(message, render(reply)[0]))
 
         async with Progress(show) as progress:
-            reply = await self._reply(user, command, message.chat, progress)
+            reply = await self._reply(user, command, message, progress)
         await self._answer(shown[0] if shown else message, reply, instead=bool(shown))
 
-    async def _reply(self, user: User, text: str, chat: Chat | None, working: Progress | None = None) -> Reply:
-        caller = Caller(platform="telegram", user=str(user.id), chat=_addresses(chat))
+    async def _reply(
+        self, user: User, text: str, where: MaybeInaccessibleMessage | None, working: Progress | None = None
+    ) -> Reply:
+        caller = Caller(platform="telegram", user=str(user.id), chat=addresses(where))
         language = self._language_of(user)
         return await reply_to(self._services, caller, text, language=language, clock=self._clock, working=working)
 
@@ -162,17 +164,10 @@ class Talk:
             log.warning("telegram prompt not remembered")
 
 
-def _addresses(chat: Chat | None) -> tuple[str, ...]:
-    """The addresses of a chat as a rulebook may have them."""
-    if chat is None:
-        return ()
-    return (str(chat.id), f"@{chat.username}") if chat.username else (str(chat.id),)
-
-
 async def _send(to: Message, message: Rendered, force: ForceReply | None = None) -> Message:
     return await to.get_bot().send_message(
         to.chat_id, message.text, parse_mode=ParseMode.HTML, reply_markup=keyboard(message) or force,
-        link_preview_options=NO_PREVIEW, message_thread_id=to.message_thread_id if to.is_topic_message else None,
+        link_preview_options=NO_PREVIEW, message_thread_id=topic_of(to),
     )  # fmt: skip
 
 

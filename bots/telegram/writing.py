@@ -11,6 +11,7 @@ from bots.commands import Services
 from bots.files import named_rules, text_of
 from bots.replies import Prompt
 from bots.telegram.client import told_apart
+from bots.telegram.topics import topic_of
 from server.model.draft import Place
 
 __all__ = ["Writing", "fetched", "forced"]
@@ -38,10 +39,9 @@ class Writing:
 
     async def send_file(self, bot: Bot, to: Message, prompt: Prompt) -> Message:
         """Send the text of a prompt as a file."""
-        thread = to.message_thread_id if to.is_topic_message else None
         return await bot.send_document(
             to.chat_id, InputFile(prompt.text.encode(), prompt.file), caption=prompt.hint[:CAPTION],
-            message_thread_id=thread, reply_markup=forced(to, prompt),
+            message_thread_id=topic_of(to), reply_markup=forced(to, prompt),
         )  # fmt: skip
 
 

@@ -22,6 +22,11 @@ class Place(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         return f"{self.platform}:{self.address}"
 
+    @property
+    def chat(self) -> str:
+        """The address of the whole chat: one of Telegram may name a topic of it behind a slash, `-1001234567890/42`."""
+        return self.address.partition("/")[0] if self.platform == "telegram" else self.address
+
     @classmethod
     def parse(cls, text: str) -> Place:
         """The place of `platform:address`; an address may hold colons."""

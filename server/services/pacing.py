@@ -43,9 +43,10 @@ class Pacing:
                 return (Limit(name=name, interval=1200, burst=5) if editing else Limit(name=name, interval=1000),)
             case "telegram":
                 # 20 a minute in a group (whose id is negative, or a public name), 1 a second in a chat with a person,
-                # 30 a second in all. https://core.telegram.org/bots/faq#broadcasting-to-users
-                group = place.address.startswith(("-", "@"))
-                name = self._digest(place.address)
+                # 30 a second in all; a group's topics share its twenty.
+                # https://core.telegram.org/bots/faq#broadcasting-to-users
+                group = place.chat.startswith(("-", "@"))
+                name = self._digest(place.chat)
                 chat = Limit(name=name, interval=4000, burst=5) if group else Limit(name=name, interval=1000)
                 return (chat, Limit(name="all", interval=40, burst=5))
             case _:

@@ -66,8 +66,8 @@ class Desk:
         self._engine: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, store: Store, clock: FakeClock) -> Desk:
-        await publish(store, BOOK)
+    async def open(cls, store: Store, clock: FakeClock, book: str = BOOK) -> Desk:
+        await publish(store, book)
         return await cls.again(store, clock)
 
     @classmethod

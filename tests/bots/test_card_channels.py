@@ -227,6 +227,61 @@ async def test_a_group_that_became_a_supergroup_is_followed(
     assert "claimed by Ana" in new.posts[0].text
 
 
+async def test_a_card_for_a_topic_is_posted_and_edited_there(
+    telegram: TelegramEmulator, in_telegram: TelegramCards
+) -> None:
+    group = telegram.chats[-1001]
+    leads, calls = group.add_topic(42), group.add_topic(43)
+    reference = await in_telegram.post("-1001/42", CARD)
+    await in_telegram.edit("-1001/42", reference, TAKEN)
+    await in_telegram.post("-1001/1", CARD)  # General, as links to it have it
+    await in_telegram.post("-1001", CARD)
+    [card] = leads.posts
+    assert "claimed by Ana" in card.text
+    assert calls.posts == []
+    assert [post.topic for post in group.posts] == [leads, None, None]
+
+
+async def test_a_topic_that_is_closed_or_gone_is_a_refusal_that_says_so(
+    telegram: TelegramEmulator, in_telegram: TelegramCards
+) -> None:
+    group = telegram.chats[-1001]
+    leads = group.add_topic(42)
+    reference = await in_telegram.post("-1001/42", CARD)
+    leads.closed = True
+    with pytest.raises(ChannelRefused, match="the topic is closed"):
+        await in_telegram.post("-1001/42", CARD)
+    await in_telegram.edit("-1001/42", reference, TAKEN)
+    leads.delete()
+    for topic in ("42", "44"):
+        with pytest.raises(ChannelRefused, match="the topic does not exist"):
+            await in_telegram.post(f"-1001/{topic}", CARD)
+    with pytest.raises(ChannelRefused, match="message to edit not found"):
+        await in_telegram.edit("-1001/42", reference, TAKEN)
+    group.closed = True
+    with pytest.raises(ChannelRefused, match="the topic is closed"):
+        await in_telegram.post("-1001", CARD)
+    with pytest.raises(ChannelRefused, match="a topic is a number"):
+        await in_telegram.post("-1001/leads", CARD)
+
+
+async def test_a_group_that_became_a_supergroup_for_its_topics_is_followed_into_each(
+    telegram: TelegramEmulator, in_telegram: TelegramCards
+) -> None:
+    old, new = telegram.add_chat(-5, "group"), telegram.add_chat(-1005)
+    leads = new.add_topic(42)
+    old.migrated_to = new.id
+    await in_telegram.post("-5", CARD)
+    reference = await in_telegram.post("-5/42", CARD)
+    with pytest.raises(ChannelRefused, match="the topic does not exist"):
+        await in_telegram.post("-5/43", CARD)
+    await in_telegram.edit("-5/42", reference, TAKEN)
+    assert [post.topic for post in new.posts] == [None, leads]
+    assert "claimed by Ana" in leads.posts[0].text
+    asked = [call["chat_id"] for call in telegram.called("sendMessage")]
+    assert asked.count("-5") == 1, "where the group went is known to each of its topics"
+
+
 # --- both ---------------------------------------------------------------------------------------------------------
 
 

@@ -61,7 +61,7 @@ def test_each_sentence_has_a_french_of_its_own(text: str) -> None:
 RULES = Path(sentence.__code__.co_filename).parents[1] / "rules"
 SAY = frozenset(
     ("tell", "warn", "refuse", "refusal", "problem", "_problem", "problem_at", "Problem", "Mistake", "Doubt", "Misused")
-) | {"BadPattern", "TemplateSyntaxError", "_unknown"}  # the functions and records that take a sentence
+) | {"BadPattern", "TemplateSyntaxError", "_unknown", "Odd"}  # the functions and records that take a sentence
 ELSEWHERE = {  # built of parts, and marked as they come out
     "the {} argument of {} must be a text in quotes",
     "built on behaviour, but not for {}, the purpose that allows profiling",

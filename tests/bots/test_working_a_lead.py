@@ -150,7 +150,7 @@ async def test_a_rule_is_muted_in_the_channel_where_its_cards_are(
     await desk.person("Ana", slack="U0ANA")
     ana, channel = slack.user("U0ANA"), slack.channel("#hot-leads")
     await ana.says("/relance mute hot_lead 2h")
-    await ana.hears("No team's cards come to this chat")
+    await ana.hears("No team's cards come here")
     await ana.says("/relance mute hot_lead 2h", channel)
     await ana.hears("No new cards of hot_lead here until")
     await desk.hot_lead()

@@ -24,9 +24,9 @@ from typing import Any
 from aiohttp import web
 
 from tests.emulators.http import Emulator
-from tests.emulators.telegram_people import TAG, Chat, Post, User, visible
+from tests.emulators.telegram_people import TAG, Chat, Post, Topic, User, visible
 
-__all__ = ["SECRET", "TOKEN", "Chat", "Post", "TelegramEmulator", "User", "checked", "visible"]
+__all__ = ["SECRET", "TOKEN", "Chat", "Post", "TelegramEmulator", "Topic", "User", "checked", "visible"]
 
 TOKEN = "123456:emulated"
 SECRET = "emulated-secret-token"
@@ -109,26 +109,27 @@ class TelegramEmulator(Emulator):
         if method == "getUpdates" and request.match_info["token"] == self.token:
             return await self._get_updates(arguments)
 
+        chat = self.chats.get(_number(arguments.get("chat_id")))
+
         def work() -> web.Response:
             if request.match_info["token"] != self.token:
                 return _answer(401, "Unauthorized")
             handler = getattr(self, "_" + method, None)
             if handler is None:
                 return _answer(404, "Not Found")
+            if method == "sendMessage" and chat is not None and chat.migrated_to:
+                return _answer(
+                    400,
+                    "Bad Request: group chat was upgraded to a supergroup chat",
+                    parameters={"migrate_to_chat_id": chat.migrated_to},
+                )
             try:
                 with self.lock:
                     return web.json_response({"ok": True, "result": handler(arguments)})
             except Refused as refused:
                 return _answer(refused.status, refused.description)
 
-        chat = self.chats.get(_number(arguments.get("chat_id")))
-        if method == "sendMessage" and chat is not None:
-            if chat.migrated_to:
-                return _answer(
-                    400,
-                    "Bad Request: group chat was upgraded to a supergroup chat",
-                    parameters={"migrate_to_chat_id": chat.migrated_to},
-                )
+        if method == "sendMessage" and chat is not None and not chat.migrated_to:
             now = time.monotonic()
             if self.per_second and now - self._posted.get(chat.id, -1e9) < 1 / self.per_second:
                 return self.busy(1)
@@ -184,9 +185,8 @@ class TelegramEmulator(Emulator):
     def _sendMessage(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         chat = self._chat(arguments)
         text, keyboard = _message(arguments)
-        post = Post(chat, next(self.numbers), text, keyboard, forced=_forced(arguments))
-        chat.posts.append(post)
-        return self.shown(post)
+        topic = _topic(chat, arguments)
+        return self._posted_as(Post(chat, next(self.numbers), text, keyboard, forced=_forced(arguments), topic=topic))
 
     def _sendDocument(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         chat, file = self._chat(arguments), arguments.get("document")
@@ -195,8 +195,17 @@ class TelegramEmulator(Emulator):
         caption = str(arguments.get("caption") or "")
         if len(caption.encode("utf-16-le")) // 2 > 1024:
             raise Refused("Bad Request: message caption is too long")
-        post = Post(chat, next(self.numbers), html.escape(caption), [], forced=_forced(arguments), file=file)
-        chat.posts.append(post)
+        return self._posted_as(
+            Post(
+                chat, next(self.numbers), html.escape(caption), [], forced=_forced(arguments), file=file,
+                topic=_topic(chat, arguments),
+            )
+        )  # fmt: skip
+
+    def _posted_as(self, post: Post) -> dict[str, Any]:
+        post.chat.posts.append(post)
+        if post.topic is not None:
+            post.topic.posts.append(post)
         return self.shown(post)
 
     def _getFile(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -251,11 +260,25 @@ class TelegramEmulator(Emulator):
         return chat
 
     def shown(self, post: Post) -> dict[str, Any]:
-        chat = {"id": post.chat.id, "type": post.chat.kind}
-        message = {"message_id": post.number, "date": int(time.time()), "chat": chat, "from": BOT}
+        message = {"message_id": post.number, "date": int(time.time()), "chat": post.chat.shape, "from": BOT}
+        message |= post.topic.marks if post.topic is not None else {}
         if post.file is None:
             return message | {"text": post.text}
         return message | {"caption": post.text, "document": self.upload(*post.file)}
+
+
+def _topic(chat: Chat, arguments: dict[str, Any]) -> Topic | None:
+    """The topic of a new message; General, whose number 1 no message may bear, is none."""
+    if "message_thread_id" not in arguments:
+        if chat.closed:
+            raise Refused("Bad Request: TOPIC_CLOSED")
+        return None
+    topic = chat.topics.get(_number(arguments["message_thread_id"]))
+    if topic is None:
+        raise Refused("Bad Request: message thread not found")
+    if topic.closed:
+        raise Refused("Bad Request: TOPIC_CLOSED")
+    return topic
 
 
 def _answer(status: int, description: str, **more: Any) -> web.Response:

@@ -15,7 +15,7 @@ from tests.emulators.http import eventually
 if TYPE_CHECKING:
     from tests.emulators.telegram import TelegramEmulator
 
-__all__ = ["TAG", "Chat", "Post", "User", "visible"]
+__all__ = ["TAG", "Chat", "Post", "Topic", "User", "visible"]
 
 TAG = re.compile(r"<(/?)(\w+)[^>]*>")
 
@@ -25,9 +25,10 @@ class Post:
 
     def __init__(
         self, chat: Chat, number: int, text: str, keyboard: list[list[dict[str, str]]], *, forced: bool = False,
-        file: tuple[str, bytes] | None = None,
+        file: tuple[str, bytes] | None = None, topic: Topic | None = None,
     ) -> None:  # fmt: skip
         self.chat = chat
+        self.topic = topic
         self.number = number
         self.revisions = [(text, keyboard)]
         self.forced = forced  # Telegram begins an answer to it
@@ -72,6 +73,18 @@ class Chat:
         self.posts: list[Post] = []
         self.migrated_to: int | None = None
         self.kicked = False
+        self.topics: dict[int, Topic] = {}  # by number; a chat that has any is a forum
+        self.closed = False  # as a topic, or the forum's General
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The chat as Telegram describes it."""
+        forum = {"is_forum": True} if self.topics else {}
+        return {"id": self.id, "type": self.kind, **forum}
+
+    def add_topic(self, number: int) -> Topic:
+        """A topic of this group; its number is that of the message that made it."""
+        return self.topics.setdefault(number, Topic(self, number))
 
     async def expect_card(self, text: str = "", within: float = 20.0) -> Post:
         """The newest card with this text, as soon as it is there."""
@@ -90,6 +103,36 @@ class Chat:
         )
 
 
+class Topic(Chat):
+    """A topic of a group; `posts` are the bot's messages there, which are the group's, too."""
+
+    def __init__(self, group: Chat, number: int) -> None:
+        super().__init__(group.id, group.kind)
+        self.group = group
+        self.number = number
+
+    def delete(self) -> None:
+        """Take the topic away, and with it its messages."""
+        del self.group.topics[self.number]
+        self.group.posts = [post for post in self.group.posts if post.topic is not self]
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """What every message in the topic bears."""
+        return {"message_thread_id": self.number, "is_topic_message": True}
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """The message that made the topic, which all messages in it answer that answer no other."""
+        made = {"name": "Leads", "icon_color": 7322096}
+        return {
+            "message_id": self.number,
+            "date": 1,
+            "chat": self.group.shape,
+            "forum_topic_created": made,
+        } | self.marks
+
+
 class User:
     """Somebody who talks to the bot. Each update must be acknowledged with 200 within three seconds."""
 
@@ -99,18 +142,18 @@ class User:
         self.language = language
 
     async def says(self, text: str, chat: Chat | None = None) -> None:
-        """Write to the bot, in private or in a group."""
+        """Write to the bot, in private, in a group or in a topic of one."""
         assert await self.sends(self.message(text, chat)) == 200
 
     async def answers(self, post: Post, text: str) -> None:
         """Answer one of the bot's messages."""
-        assert await self.sends(self.message(text, post.chat, answering=post)) == 200
+        assert await self.sends(self.message(text, _where(post), answering=post)) == 200
 
     async def sends_file(
         self, name: str, content: bytes, answering: Post | None = None, chat: Chat | None = None
     ) -> None:
         """Send a file, as the answer to one of the bot's messages or out of the blue."""
-        update = self.message("", answering.chat if answering else chat, answering=answering)
+        update = self.message("", _where(answering) if answering else chat, answering=answering)
         del update["message"]["text"]
         update["message"]["document"] = self._telegram.upload(name, content)
         assert await self.sends(update) == 200
@@ -136,16 +179,20 @@ class User:
         where = chat or self._telegram.chats[self.id]
         message: dict[str, Any] = {
             "message_id": next(self._telegram.numbers), "date": int(time.time()), "text": text, "from": self._person(),
-            "chat": {"id": where.id, "type": where.kind},
+            "chat": where.shape,
         }  # fmt: skip
+        if isinstance(where, Topic):
+            message |= {**where.marks, "chat": where.group.shape, "reply_to_message": where.root}
         if answering is not None:
             message["reply_to_message"] = self._telegram.shown(answering)
         return {"update_id": next(self._telegram.numbers), "message": message}
 
-    def press(self, post: Post, label: str) -> dict[str, Any]:
+    def press(self, post: Post, label: str, *, old: bool = False) -> dict[str, Any]:
+        """The press of a button; of an `old` message Telegram tells little more than that it was one of this chat."""
+        shown = {"message_id": post.number, "date": 0, "chat": post.chat.shape} if old else self._telegram.shown(post)
         query = {
             "id": self._telegram.query(self.id), "from": self._person(), "chat_instance": "1",
-            "data": post.buttons[label], "message": self._telegram.shown(post),
+            "data": post.buttons[label], "message": shown,
         }  # fmt: skip
         return {"update_id": next(self._telegram.numbers), "callback_query": query}
 
@@ -171,6 +218,10 @@ class User:
     def _person(self) -> dict[str, Any]:
         language = {"language_code": self.language} if self.language else {}
         return {"id": self.id, "is_bot": False, "first_name": "Somebody", **language}
+
+
+def _where(post: Post) -> Chat:
+    return post.topic or post.chat
 
 
 def visible(content: tuple[str, list[list[dict[str, str]]]]) -> str:

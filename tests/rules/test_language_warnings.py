@@ -157,11 +157,19 @@ def test_what_says_nothing_is_pointed_out() -> None:
 
 
 def test_an_odd_address_of_a_chat_is_pointed_out() -> None:
-    found = warnings('team t: slack "hot-leads", slack "C012AB", telegram "us", telegram "@us", email "a@b.fr"\n')
+    found = warnings(
+        'team t: slack "hot-leads", slack "C012AB", telegram "1001234567890", telegram "@us", email "a@b.fr"\n'
+    )
     assert [(one.code, one.column, one.suggestion) for one in found] == [
         ("address", 15, '"#hot-leads"'),
-        ("address", 53, None),
+        ("address", 53, '"-1001234567890"'),
     ]
     assert warnings('team t: slack "T0123/#hot-leads", slack "T0123/C012AB"\n') == []
     [odd] = warnings('team t: slack "T0123/hot-leads"\n')
     assert odd.suggestion == '"T0123/#hot-leads"'
+
+
+def test_a_topic_of_a_group_that_the_bot_knows_is_known() -> None:
+    known = {"channels": {"-1001234567890"}}
+    text = 'team t: telegram "-1001234567890", telegram "-1001234567890/42", telegram "-100/42"\n'
+    assert [(one.code, one.column) for one in parse_rulebook(text, known).warnings] == [("unknown chat", 75)]

@@ -329,13 +329,14 @@ async def test_channels_of_one_name_in_two_workspaces_do_not_wait_for_each_other
     assert [time - start for time in times] == [0, 0, 1000, 1000, 2000, 2000]
 
 
-async def test_a_telegram_group_gets_at_most_twenty_messages_in_any_minute(office):
+@pytest.mark.parametrize("addresses", [["-100200"], ["-100200/7", "-100200/8", "-100200"]], ids=["group", "topics"])
+async def test_a_telegram_group_gets_at_most_twenty_messages_in_any_minute(office, addresses):
     telegram = ScriptedChannel("telegram")
     times: list[Millis] = []
     telegram.seen = lambda call: times.append(office.clock.now())
     courier = office.hire(telegram)
     for number in range(30):
-        await office.raise_alert(Place("telegram", "-100200"), contact=f"c{number}")
+        await office.raise_alert(Place("telegram", addresses[number % len(addresses)]), contact=f"c{number}")
     while len(telegram.messages) < 30:
         await office.deliver(courier)
         office.clock.advance(milliseconds=500)
