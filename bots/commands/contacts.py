@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from msgspec.structs import replace
 
 from bots.cards import known_as, points_text
-from bots.commands.base import Asking, Command, Misused
+from bots.commands.base import Asking, Command, Misused, fold
 from bots.commands.verdict import rule_why
 from bots.replies import Button, Field, Item, Reply
 from rules.contact import Contact
@@ -103,7 +103,10 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
     role = "rep"
     usage = mark("REF [RULE]")
     summary = mark("the sum of a score line by line, or why a rule does or does not match")
-    details = (mark("REF is an id, an e-mail address or a user id; RULE a score, a segment or a trigger."),)
+    details = (
+        mark("REF is an id, an e-mail address or a user id; RULE a score, a segment or a trigger."),
+        mark("`why alert:ID` is about the contact of an alert, by the id at the foot of its card."),
+    )
 
     ref: str
     rule: str = ""
@@ -116,7 +119,7 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
 
     async def answer(self, asking: Asking) -> Reply:
         t, contacts = asking.t, asking.services.contacts
-        contact = await contacts.find(asking.actor, self.ref)
+        contact = await contacts.find(asking.actor, await self._contact(asking))
         book = await asking.services.rulebooks.live()
         who = known_as(contacts.display(contact, book), company(contact, book))
         if self.rule:
@@ -138,6 +141,13 @@ class Why(Command, frozen=True, kw_only=True, tag="why"):
             footer=contact.id,
             buttons=(ContactCard(ref=contact.id).button(t("Contact")), Button(t("Timeline"), f"timeline {contact.id}")),
         )
+
+    async def _contact(self, asking: Asking) -> str:
+        """What names the contact. Raises `NotFound` for an alert that there is not."""
+        kind, _, alert = self.ref.partition(":")
+        if fold(kind) not in ("alert", "alerte"):
+            return self.ref
+        return (await asking.services.alerts.get(asking.actor, alert)).contact
 
 
 class WhyCard(Command, frozen=True, kw_only=True, tag="why card"):

@@ -33,10 +33,11 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A button of an inline keyboard: its label and what it sends back."""
+    """A button of an inline keyboard: its label, and what it sends back or which page it opens."""
 
     label: str
     data: str
+    url: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,11 +14,13 @@ from telegram.error import ChatMigrated
 from telegram.ext import ContextTypes
 
 from bots.commands import Caller, Services, reply_to, text_to
+from bots.commands.help import Help
 from bots.files import UNFETCHED, NoText, base_of
 from bots.progress import Progress
 from bots.replies import Reply
 from bots.telegram.cards import NO_PREVIEW, keyboard
 from bots.telegram.client import told_apart
+from bots.telegram.links import opened
 from bots.telegram.render import Message as Rendered
 from bots.telegram.render import as_file, render, toast
 from bots.telegram.topics import addresses, topic_of
@@ -54,7 +56,10 @@ class Talk:
         if not text.startswith("/") and (place := await self._place(message)) is not None:
             await self._take(message, place, text)
         elif (command := _command(message, context.bot.username)) is not None:
-            await self._run(message, message.from_user, command)
+            if (meant := opened(command)) is None:
+                await self._answer(message, self._nowhere(message.from_user))
+            else:
+                await self._run(message, message.from_user, meant)
 
     async def sent(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take a file: the text that we asked for; in private, a whole rulebook."""
@@ -136,6 +141,12 @@ class Talk:
         caller = Caller(platform="telegram", user=str(user.id), chat=addresses(where))
         language = self._language_of(user)
         return await reply_to(self._services, caller, text, language=language, clock=self._clock, working=working)
+
+    def _nowhere(self, user: User) -> Reply:
+        """What is said to who followed a link that is none of ours, or is cut off."""
+        t = translator(language := self._language_of(user))
+        lines = (t("`{help}` lists what you can do.", help=f"/{Help.said(language)}"),)
+        return Reply(title=t("This link leads nowhere: it is none of mine, or not whole."), lines=lines, tone="bad")
 
     def _language_of(self, user: User) -> str:
         return supported(user.language_code, self._language)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
-from typing import Any
 
 import click
 import httpx
 
 from bots.telegram.menu import MENUS, menu
 from bots.telegram.polling import UPDATES
+from server.cli.bot_api import BotApi, BotRefused
 from server.cli.session import settings
 from server.settings import Settings
 
 __all__ = ["telegram"]
-
-
-class _Refused(Exception):
-    """Telegram does not take a call; the text says why."""
 
 
 @click.group()
@@ -46,7 +41,7 @@ def setup(how: str | None) -> None:
         raise click.UsageError("RELANCE_TELEGRAM_SECRET is set, so Relance waits for a webhook: unset it to poll")
     try:
         name = asyncio.run(_setup(known, how))
-    except (_Refused, httpx.HTTPError) as problem:
+    except (BotRefused, httpx.HTTPError) as problem:
         click.echo(f"relance: telegram: {problem or type(problem).__name__}", err=True)
         sys.exit(1)
     click.echo(
@@ -55,24 +50,18 @@ def setup(how: str | None) -> None:
 
 
 async def _setup(known: Settings, how: str) -> str:
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and these hold the token
-    base = f"{known.telegram_api_url or 'https://api.telegram.org'}/bot{known.telegram_token}"
-    async with httpx.AsyncClient(timeout=20) as client:
-
-        async def call(method: str, **arguments: Any) -> Any:
-            answer = (await client.post(f"{base}/{method}", json=arguments)).json()
-            if not answer.get("ok"):
-                raise _Refused(str(answer.get("description", "it refuses")))
-            return answer["result"]
-
-        me = await call("getMe")
+    api = BotApi(known, timeout=20)
+    try:
+        me = await api.call("getMe")
         if how == "webhook":
-            await call(
-                "setWebhook", url=f"{known.url}/telegram", secret_token=known.telegram_secret, allowed_updates=UPDATES
-            )
+            url = f"{known.url}/telegram"
+            await api.call("setWebhook", url=url, secret_token=known.telegram_secret, allowed_updates=UPDATES)
         else:
-            await call("deleteWebhook", drop_pending_updates=False)
+            await api.call("deleteWebhook", drop_pending_updates=False)
         for scope in MENUS:
             for code, language in (("", known.language), ("en", "en"), ("fr", "fr")):
-                await call("setMyCommands", scope={"type": scope}, language_code=code, commands=menu(scope, language))
+                commands = menu(scope, language)
+                await api.call("setMyCommands", scope={"type": scope}, language_code=code, commands=commands)
         return str(me["username"])
+    finally:
+        await api.close()

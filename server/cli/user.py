@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from bots.telegram.links import deep_link
 from server.bootstrap import Relance
-from server.cli.session import as_json, tell, with_relance
+from server.cli.bot_api import bot_name
+from server.cli.session import as_json, settings, tell, with_relance
 from server.model.actor import ROLES, Role
 
 __all__ = ["user"]
@@ -32,10 +34,10 @@ def add(name: str, role: tuple[Role, ...], slack: str, telegram: str, email: str
         person = await relance.services.people.add(name, role, slack=slack, telegram=telegram, email=email)
         if person.accounts:
             return {"user": person.id}
-        return {"user": person.id, "code": await relance.services.people.link_code(person.id)}
+        return {"user": person.id, **await _invited(relance, person.id)}
 
     made = with_relance(work)
-    tell(made, _invitation(made["code"]) if "code" in made else made["user"], as_json)
+    tell(made, _invitation(made) if "code" in made else made["user"], as_json)
 
 
 @user.command()
@@ -43,8 +45,8 @@ def add(name: str, role: tuple[Role, ...], slack: str, telegram: str, email: str
 @as_json
 def code(name: str, as_json: bool) -> None:
     """Print a one-time code by which a person links a chat account."""
-    made = with_relance(lambda relance: relance.services.people.link_code(name))
-    tell({"code": made}, _invitation(made), as_json)
+    made = with_relance(lambda relance: _invited(relance, name))
+    tell(made, _invitation(made), as_json)
 
 
 @user.command("list")
@@ -67,5 +69,14 @@ def remove(name: str) -> None:
     with_relance(lambda relance: relance.services.people.remove(name))
 
 
-def _invitation(code: str) -> str:
-    return f"in Slack: /relance link {code}\nin Telegram: /link {code}\n(once, within 15 minutes)"
+async def _invited(relance: Relance, who: str) -> dict[str, str]:
+    """A one-time code, and the link that uses it in Telegram, where the bot's name can be told."""
+    code = await relance.services.people.link_code(who)
+    link = deep_link(await bot_name(settings()), "link", code)
+    return {"code": code, "link": link} if link else {"code": code}
+
+
+def _invitation(made: dict[str, str]) -> str:
+    code, link = made["code"], made.get("link", "")
+    by_link = f", or open {link}" if link else ""
+    return f"in Slack: /relance link {code}\nin Telegram: /link {code}{by_link}\n(once, within 15 minutes)"

@@ -164,13 +164,41 @@ async def test_a_card_in_telegram_says_who_why_and_what_can_be_done(
         "Snooze": "snooze 7K2Q",
         "Finish": "done 7K2Q ?",
         "Dismiss": "dismiss 7K2Q",
-        "Why?": "why u1kjpwd7k8q0cxtacd",
     }
+    assert card.links == {"Why?": "https://t.me/relance_bot?start=why_7K2Q"}
     await in_telegram.edit("-1001", reference, TAKEN)
     assert "claimed by Ana" in card.text
     await in_telegram.edit("-1001", reference, TAKEN)  # "message is not modified" is no failure
-    assert list(card.buttons) == ["Finish", "Snooze", "Release", "Dismiss", "Why?"]
+    assert [*card.buttons, *card.links] == ["Finish", "Snooze", "Release", "Dismiss", "Why?"]
     assert await in_telegram.find("-1001", "7K2Q") is None
+
+
+async def test_in_a_private_chat_why_is_answered_where_one_is(
+    telegram: TelegramEmulator, in_telegram: TelegramCards
+) -> None:
+    telegram.user(42)
+    reference = await in_telegram.post("42", CARD)
+    await in_telegram.edit("42", reference, TAKEN)
+    [card] = telegram.chats[42].posts
+    assert card.buttons["Why?"] == "why u1kjpwd7k8q0cxtacd"
+    assert card.links == {}
+
+
+async def test_a_card_waits_for_the_name_of_the_bot_that_its_link_bears(
+    telegram: TelegramEmulator, in_telegram: TelegramCards
+) -> None:
+    asked = len(telegram.called("getMe"))
+    for fault in (Fault("broken"), Fault("drop"), Fault("hang", 5)):
+        telegram.fails("getMe", fault)
+        with pytest.raises(ChannelDown):  # nothing was sent, so that the next try is no repetition
+            await in_telegram.post("-1001", CARD)
+    telegram.fails("getMe", Fault("busy", 7))
+    with pytest.raises(ChannelBusy):
+        await in_telegram.post("-1001", CARD)
+    await in_telegram.post("-1001", CARD)
+    await in_telegram.post("-1001", CARD)
+    assert len(telegram.called("getMe")) == asked + 5
+    assert len(telegram.chats[-1001].posts) == 2
 
 
 async def test_a_copy_in_telegram_stays_marked_as_repeated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ RULES = """\
 attribute email: text, personal, "E-mail address"
 attribute first_name: text, personal, shown in alerts
 attribute country: text
-team sales: slack "#hot-leads", telegram "-1001"
+team sales: slack "#hot-leads", telegram "-1001/42"
 score visit: +1 on "Page Viewed" at most 5 per day
 score cart: +30 on "Product Added"
 score core_market: +5 while contact.country in ["FR", "BE", "CH"]
@@ -34,6 +35,7 @@ trigger hot_lead: on enter hot
 async def test_a_visitor_becomes_a_hot_lead_and_a_rep_claims_it(tmp_path: Path) -> None:
     with SlackEmulator() as slack, TelegramEmulator() as telegram:
         channel, group = slack.add_channel("#hot-leads"), telegram.add_chat(-1001)
+        topic = group.add_topic(42)
         environment = {
             "RELANCE_SLACK_BOT_TOKEN": slack_emulator.TOKEN,
             "RELANCE_SLACK_SIGNING_SECRET": slack_emulator.SIGNING_SECRET,
@@ -46,7 +48,7 @@ async def test_a_visitor_becomes_a_hot_lead_and_a_rep_claims_it(tmp_path: Path) 
             slack.app_url, telegram.app_url = f"{relance.url}/slack", f"{relance.url}/telegram"
             relance.publish(RULES)
             relance.relance("user", "add", "Ana", "--role", "rep", "--slack", f"{slack.team}/U0ANA")
-            relance.relance("user", "add", "Ben", "--role", "rep", "--telegram", "43")
+            invited = json.loads(relance.relance("user", "add", "Ben", "--role", "rep", "--json"))
             chat = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "server", "chat", env=relance.environment, stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -56,7 +58,7 @@ async def test_a_visitor_becomes_a_hot_lead_and_a_rep_claims_it(tmp_path: Path) 
 
             await visit(relance.url, relance.source("shop"))
             in_slack = await channel.expect_card("Léa has 37 points")
-            in_telegram = await group.expect_card("Léa has 37 points")
+            in_telegram = await topic.expect_card("Léa has 37 points")
             await seen.expect("Léa has 37 points")
 
             ana, ben = slack.user("U0ANA"), telegram.user(43)
@@ -65,6 +67,10 @@ async def test_a_visitor_becomes_a_hot_lead_and_a_rep_claims_it(tmp_path: Path) 
             await in_slack.expect("claimed by Ana")
             await in_telegram.expect("claimed by Ana")
             await seen.expect("claimed by Ana")
+            await ben.follows(invited["link"])
+            await ben.hears("Welcome, Ben")
+            await ben.follows(in_telegram.links["Why?"])
+            await ben.hears("Léa: 37 points")
             await ben.says(f"/claim {in_slack.alert}")
             await ben.hears("Ana already has this lead")
 

@@ -307,7 +307,10 @@ def checked(text: str, keyboard: Any = ()) -> tuple[str, list[list[dict[str, str
     for row in keyboard:
         rows.append([b if isinstance(b, dict) else {"text": b.label, "callback_data": b.data} for b in row])
         for button in rows[-1]:
-            if not 1 <= len(button["callback_data"].encode()) <= 64:
+            if "url" in button:
+                if "callback_data" in button or not re.fullmatch(r"(?:https?|tg)://\S+", button["url"]):
+                    raise Refused("Bad Request: BUTTON_URL_INVALID")
+            elif not 1 <= len(button["callback_data"].encode()) <= 64:
                 raise Refused("Bad Request: BUTTON_DATA_INVALID")
     return text, rows
 

@@ -15,7 +15,7 @@ from tests.emulators.http import eventually
 if TYPE_CHECKING:
     from tests.emulators.telegram import TelegramEmulator
 
-__all__ = ["TAG", "Chat", "Post", "Topic", "User", "visible"]
+__all__ = ["TAG", "Chat", "Post", "Topic", "User", "payload_of", "visible"]
 
 TAG = re.compile(r"<(/?)(\w+)[^>]*>")
 
@@ -52,7 +52,12 @@ class Post:
     @property
     def buttons(self) -> dict[str, str]:
         """Callback data by label."""
-        return {button["text"]: button["callback_data"] for row in self.revisions[-1][1] for button in row}
+        return {key["text"]: key["callback_data"] for row in self.revisions[-1][1] for key in row if "url" not in key}
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The pages that buttons open, by label."""
+        return {key["text"]: key["url"] for row in self.revisions[-1][1] for key in row if "url" in key}
 
     @property
     def is_card(self) -> bool:
@@ -162,6 +167,10 @@ class User:
         """Press a button of a message."""
         assert await self.sends(self.press(post, label)) == 200
 
+    async def follows(self, link: str) -> None:
+        """Open a link to the bot, and press Start in the private chat that it opens."""
+        await self.says(f"/start {payload_of(link)}")
+
     async def hears(self, text: str, within: float = 20.0) -> Post:
         """The newest private message with the text."""
         return await self._telegram.chats[self.id].expect(text, within)
@@ -222,6 +231,13 @@ class User:
 
 def _where(post: Post) -> Chat:
     return post.topic or post.chat
+
+
+def payload_of(link: str) -> str:
+    """What a link to the bot makes Telegram send; fails for a link that Telegram would not take."""
+    found = re.fullmatch(r"https://t\.me/relance_bot\?start=([A-Za-z0-9_-]{1,64})", link)
+    assert found is not None, f"{link!r} is no link to the bot"
+    return found[1]
 
 
 def visible(content: tuple[str, list[list[dict[str, str]]]]) -> str:

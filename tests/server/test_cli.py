@@ -17,6 +17,8 @@ import bots
 import rules
 import server
 from server.embedded import find_redis_server
+from tests.emulators.http import Fault
+from tests.emulators.telegram import TOKEN, TelegramEmulator
 from tests.installation import Installation
 
 RULES = """\
@@ -91,6 +93,24 @@ def test_a_person_without_an_account_gets_a_code(installation: Installation) -> 
     listed = {row["name"]: row for row in json.loads(installation.relance("user", "list", "--json"))}
     assert listed["Bob"]["accounts"] == ["slack:T0123/U0456"]
     assert listed["Ann"]["roles"] == ["rep"]
+
+
+def test_a_code_is_a_link_where_telegram_tells_the_name_of_the_bot(installation: Installation) -> None:
+    installation.relance("user", "add", "Cleo", "--role", "rep")
+    with TelegramEmulator() as telegram:
+        known = {"RELANCE_TELEGRAM_TOKEN": TOKEN, "RELANCE_TELEGRAM_API_URL": telegram.url}
+        said = relance(installation.environment | known, "user", "code", "Cleo").stdout
+        code = re.search(r"/link (\w{8}), or open https://t\.me/relance_bot\?start=link_(\w{8})\n", said)
+        assert code is not None, said
+        assert code[1] == code[2]
+        made = json.loads(relance(installation.environment | known, "user", "code", "Cleo", "--json").stdout)
+        assert made["link"] == f"https://t.me/relance_bot?start=link_{made['code']}"
+        telegram.fails("getMe", Fault("broken"))
+        assert list(json.loads(relance(installation.environment | known, "user", "code", "Cleo", "--json").stdout)) == [
+            "code"
+        ]
+    out_of_reach = relance(installation.environment | known, "user", "code", "Cleo")
+    assert (out_of_reach.returncode, "t.me" in out_of_reach.stdout, "/link " in out_of_reach.stdout) == (0, False, True)
 
 
 def test_a_rulebook_is_published_listed_rolled_back_and_exported(installation: Installation, tmp_path: Path) -> None:
