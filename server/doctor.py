@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -21,6 +19,7 @@ from server.model.actor import SYSTEM
 from server.settings import Settings, unknown_settings
 from server.slack_doctor import elsewhere, examine_slack
 from server.store.codec import SealError
+from server.telegram_doctor import examine_teams, examine_telegram
 
 __all__ = ["Finding", "examine"]
 
@@ -37,7 +36,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
     slack, workspaces = await examine_slack(settings)
     for finding in slack:
         yield finding
-    yield await _telegram(settings)
+    yield await examine_telegram(settings)
     async for finding in examine_mail(settings):
         yield finding
     try:
@@ -171,6 +170,8 @@ async def _service(settings: Settings, workspaces: frozenset[str]) -> AsyncItera
             live = await relance.services.rulebooks.live()
             for finding in elsewhere(live, workspaces) if workspaces else ():
                 yield finding
+            async for finding in examine_teams(settings, live):
+                yield finding
             for feed in await relance.services.broadcasts.feeds(live):
                 if feed.reason:
                     yield Finding("feed", "wrong", f"{feed.url} cannot be read: {feed.reason}")
@@ -207,26 +208,3 @@ def _in_vain(traits: Mapping[str, int]) -> str:
     names = ", ".join(f"{name} ({count})" for name, count in list(traits.items())[:10])
     more = f" and {len(traits) - 10} more" if len(traits) > 10 else ""
     return f"sites send traits that no attribute takes, so they are not stored: {names}{more}"
-
-
-async def _telegram(settings: Settings) -> Finding:
-    """Whether the bot's token works and its webhook is set, asked of Telegram."""
-    if not settings.telegram_token:
-        return Finding("Telegram", "note", "off: RELANCE_TELEGRAM_TOKEN, which @BotFather gives, turns it on")
-    base = settings.telegram_api_url or "https://api.telegram.org"
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and this one holds the token
-    try:
-        async with httpx.AsyncClient(timeout=10) as client:
-            answer = (await client.get(f"{base}/bot{settings.telegram_token}/getWebhookInfo")).json()
-    except (httpx.HTTPError, ValueError) as problem:
-        return Finding("Telegram", "wrong", f"cannot be reached ({type(problem).__name__})")
-    if not answer.get("ok"):
-        return Finding("Telegram", "wrong", "refuses the token: is RELANCE_TELEGRAM_TOKEN the one from @BotFather?")
-    webhook = answer["result"].get("url")
-    if not settings.telegram_secret:
-        if webhook:
-            return Finding("Telegram", "wrong", "a webhook is set: `relance telegram setup --polling` takes it away")
-        return Finding("Telegram", "good", "the token works; updates are asked for")
-    if webhook != f"{settings.url}/telegram":
-        return Finding("Telegram", "wrong", f"its webhook is not {settings.url}/telegram: `relance telegram setup`")
-    return Finding("Telegram", "good", "the token works and the webhook is set")

@@ -168,8 +168,7 @@ class WhyCard(Command, frozen=True, kw_only=True, tag="why card"):
                 lines=(t("Ask at a card that I have posted, or write `{why}`.", why=asking.typed(Why, t("REF"))),),
                 tone="bad",
             )
-        alert = await asking.services.alerts.get(asking.actor, self.alert)
-        return await Why(ref=alert.contact).answer(asking)
+        return await Why(ref=f"alert:{self.alert}").answer(asking)
 
 
 async def lead_items(asking: Asking, ids: Iterable[str]) -> tuple[Item, ...]:

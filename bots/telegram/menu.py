@@ -17,7 +17,7 @@ MENUS: Final = {
         "help", "leads", "top", "contact", "timeline", "why", "tasks", "rules", "segments", "scenarios", "deliveries",
         "status", "link", "whoami",
     ),
-    "all_group_chats": ("leads", "top", "segments", "status", "help"),
+    "all_group_chats": ("leads", "top", "segments", "status", "whoami", "help"),
 }  # fmt: skip
 """The commands of each scope, by their English words, in the order in which they are shown."""
 
@@ -26,13 +26,13 @@ _DESCRIPTION: Final = 256
 
 
 def menu(scope: str, language: str) -> list[dict[str, str]]:
-    """The commands of a scope, as a person of this language types them. One that Telegram cannot hold is left out."""
+    """The commands of a scope in a language, each by the first of its words that Telegram can hold."""
     t = translator(language)
     known = {command.said("en"): command for command in COMMANDS}
     found = []
     for words in MENUS[scope]:
         command = known[words]
-        name = fold(command.said(language))
-        if _NAME.fullmatch(name):
+        names = (fold(said) for said in command.words(language))
+        if name := next((name for name in names if _NAME.fullmatch(name)), ""):
             found.append({"command": name, "description": t(command.summary)[:_DESCRIPTION]})
     return found

@@ -10,7 +10,7 @@ import httpx
 
 from bots.telegram.menu import MENUS, menu
 from bots.telegram.polling import UPDATES
-from server.cli.bot_api import BotApi, BotRefused
+from server.bot_api import BotApi, BotRefused
 from server.cli.session import settings
 from server.settings import Settings
 

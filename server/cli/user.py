@@ -8,7 +8,7 @@ import click
 
 from bots.telegram.links import deep_link
 from server.bootstrap import Relance
-from server.cli.bot_api import bot_name
+from server.bot_api import bot_name
 from server.cli.session import as_json, settings, tell, with_relance
 from server.model.actor import ROLES, Role
 

@@ -113,6 +113,20 @@ async def test_a_lead_is_claimed_by_polling(desk: Desk, telegram: TelegramEmulat
     await card.expect("claimed by Ana")
 
 
+async def test_topics_and_links_are_the_same_by_polling(
+    desk: Desk, telegram: TelegramEmulator, polling_bot: TelegramBot
+) -> None:
+    await desk.person("Ana", telegram=42)
+    ana, topic = telegram.user(42), telegram.chats[-1001].add_topic(7)
+    await ana.says("/segments", topic)
+    await topic.expect("french")
+    await desk.hot_lead()
+    await desk.deliver()
+    card = await telegram.chats[-1001].expect_card("Léa")
+    await ana.follows(card.links["Why?"])
+    await ana.hears("Léa: 35 points")
+
+
 async def test_what_came_while_nobody_asked_is_answered_once_after_a_restart(
     desk: Desk, settings: Settings, telegram: TelegramEmulator, clock: FakeClock
 ) -> None:

@@ -55,7 +55,7 @@ def test_telegram_is_told_of_the_webhook_and_of_the_menus_in_both_languages() ->
         assert (done.returncode, done.stderr) == (0, "")
         assert telegram.webhook == "https://relance.example.com/telegram"
         french = {one["command"] for one in telegram.menus["all_private_chats", "fr"]}
-        assert {"aide", "prospects", "pourquoi"} <= french
+        assert {"aide", "prospects", "pourquoi", "quisuisje"} <= french
         assert {scope for scope, _ in telegram.menus} == set(MENUS)
         assert relance("telegram", "setup", **known).returncode == 0
         assert telegram.webhook == ""

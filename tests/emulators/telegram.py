@@ -154,6 +154,9 @@ class TelegramEmulator(Emulator):
         self.webhook = ""
         return True
 
+    def _getChat(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return self._chat(arguments).shape
+
     def _setMyCommands(self, arguments: dict[str, Any]) -> bool:  # noqa: N802
         commands = arguments["commands"]
         if not 1 <= len(commands) <= 100:

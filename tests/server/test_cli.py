@@ -288,6 +288,32 @@ def test_doctor_says_what_is_wrong_and_ends_with_1(installation: Installation) -
     assert "RELANCE_SLACK_SIGNING_SECRET" in told["Slack"]
 
 
+def test_doctor_says_where_no_card_can_come_in_telegram(installation: Installation, tmp_path: Path) -> None:
+    before, file = installation.relance("export", "rulebook"), tmp_path / "teams.rules"
+    addresses = ", ".join(f'telegram "{address}"' for address in ("-1001", "-1001/42", "-1002", "-1002/7", "-1003"))
+    file.write_text(f"team sales: {addresses}\n")
+    installation.relance("publish", str(file), "--comment", "teams")
+    try:
+        with TelegramEmulator() as telegram:
+            telegram.add_chat(-1001).add_topic(42)
+            telegram.add_chat(-1002)
+            known = {"RELANCE_TELEGRAM_TOKEN": TOKEN, "RELANCE_TELEGRAM_API_URL": telegram.url}
+            done = relance(installation.environment | known, "doctor", "--json")
+            told = [one["text"] for one in json.loads(done.stdout) if one["verdict"] == "wrong"]
+            assert done.returncode == 1
+            assert [text.partition(":")[0] for text in told] == ["-1002/7", "-1003"]
+            assert "has no topics" in told[0]
+            assert "the bot is not in this chat" in told[1]
+            assert "the token works; updates are asked for" in done.stdout
+            refused = relance(installation.environment | known | {"RELANCE_TELEGRAM_TOKEN": "1:wrong"}, "doctor")
+            assert "refuses the token" in refused.stdout
+            assert "not in this chat" not in refused.stdout
+        assert "Telegram: cannot be reached" in relance(installation.environment | known, "doctor").stdout
+    finally:
+        file.write_text(before)
+        installation.relance("publish", str(file), "--comment", "as it was")
+
+
 def test_doctor_on_a_redis_that_loses_data(nowhere: dict[str, str], tmp_path: Path) -> None:
     socket = tmp_path / "s"
     careless = subprocess.Popen(
