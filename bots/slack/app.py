@@ -48,6 +48,7 @@ BODY: Final = 1_000_000
 AT_ONCE: Final = 1000  # requests in hand
 RETRY: Final = 60.0  # seconds between attempts to start, and between looks for what a dead process left
 STOP: Final = 10.0
+PATIENCE: Final = 2.0  # of the three seconds in which Slack wants to know what becomes of a form
 UNSIGNED: Final = "RELANCE_SLACK_SIGNING_SECRET is not set, nor RELANCE_SLACK_APP_TOKEN"
 
 
@@ -79,6 +80,7 @@ class SlackBot:
         inbox: Inbox,
         clock: Clock | None = None,
         retry: float = RETRY,
+        patience: float = PATIENCE,
     ) -> None:
         self._retry = retry
         self._services = services
@@ -88,7 +90,7 @@ class SlackBot:
         self._tasks = Tasks()
         self._workspaces = Workspaces(settings.slack_bot_token, settings.slack_api_url, language=settings.language)
         self._talks = {
-            one.number: Talk(services, one, self._clock, self._tasks, language=settings.language)
+            one.number: Talk(services, one, self._clock, self._tasks, language=settings.language, patience=patience)
             for one in self._workspaces.all
         }
         self._secrets = self._workspaces.apps(settings.slack_signing_secret)

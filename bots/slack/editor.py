@@ -25,12 +25,14 @@ __all__ = ["Editor"]
 
 log = structlog.get_logger(__name__)
 
-PATIENCE: Final = 2.0  # of the three seconds in which Slack wants to know what becomes of a form
 ASKING: Final = 0.5  # for the language
 
 
 class Editor:
-    """Opens forms and takes what is written in them; `say` answers in the conversation."""
+    """Opens forms and takes what is written in them; `say` answers in the conversation.
+
+    What takes longer than `patience`, in seconds, is told in the form itself.
+    """
 
     def __init__(
         self,
@@ -40,7 +42,9 @@ class Editor:
         clock: Clock,
         tasks: Tasks,
         say: Callable[[Asked, Reply], Coroutine[Any, Any, None]],
+        patience: float,
     ) -> None:
+        self._patience = patience
         self._services = services
         self._client = client
         self._languages = languages
@@ -99,7 +103,7 @@ class Editor:
             strict=True,
         )  # fmt: skip
         taking = asyncio.ensure_future(work)
-        done, _ = await asyncio.wait({taking}, timeout=PATIENCE)
+        done, _ = await asyncio.wait({taking}, timeout=self._patience)
         if not done:
             self._tasks.start(self._later(ask, given, taking, t))
             return _action("update", view=loading())

@@ -33,14 +33,14 @@ class Talk:
     """Works what was asked in a workspace, and answers there."""
 
     def __init__(
-        self, services: Services, workspace: Workspace, clock: Clock, tasks: Tasks, *, language: str = "en"
+        self, services: Services, workspace: Workspace, clock: Clock, tasks: Tasks, *, language: str, patience: float
     ) -> None:
         self._services = services
         self._workspace = workspace
         self._client = workspace.client
         self._clock = clock
         self._languages = Languages(self._client, clock, language)
-        self._editor = Editor(services, self._client, self._languages, clock, tasks, self._answer)
+        self._editor = Editor(services, self._client, self._languages, clock, tasks, self._answer, patience)
         self._home = Home(services, self._client, clock)
 
     async def work(self, ask: Asked) -> None:

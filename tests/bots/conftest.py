@@ -46,6 +46,9 @@ def telegram() -> Iterator[TelegramEmulator]:
         yield emulator
 
 
+PATIENT = 15.0  # seconds for a form: a machine that runs tests may be busy with something else
+
+
 @pytest.fixture
 def settings(slack: SlackEmulator, telegram: TelegramEmulator) -> Settings:
     return Settings(
@@ -62,7 +65,7 @@ def settings(slack: SlackEmulator, telegram: TelegramEmulator) -> Settings:
 async def slack_bot(desk: Desk, settings: Settings, slack: SlackEmulator, clock: FakeClock) -> AsyncIterator[SlackBot]:
     """The Slack bot, signed in, behind a real HTTP server."""
     inbox = Inbox(desk.store.redis, desk.store.seal, clock, "slack")
-    bot = SlackBot(desk.services, settings, inbox=inbox, clock=clock)
+    bot = SlackBot(desk.services, settings, inbox=inbox, clock=clock, patience=PATIENT)
     await bot.start()
     await eventually(lambda: bot.state == "ok", "signed-in bot")
     desk.channels["slack"] = bot

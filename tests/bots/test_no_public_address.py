@@ -22,7 +22,7 @@ from tests.emulators.telegram import TelegramEmulator
 def slack_over_a_socket(desk: Desk, settings: Settings) -> SlackBot:
     ours = replace(settings, slack_app_token=(APP_TOKEN,), slack_signing_secret=())
     inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
-    return SlackBot(desk.services, ours, inbox=inbox, clock=desk.clock)
+    return SlackBot(desk.services, ours, inbox=inbox, clock=desk.clock, patience=15)
 
 
 def polling_telegram(desk: Desk, settings: Settings) -> TelegramBot:

@@ -66,7 +66,7 @@ async def working(desk: Desk, settings: Settings, *, until: str = "ok") -> Async
 
 def bot_on(desk: Desk, settings: Settings) -> SlackBot:
     inbox = Inbox(desk.store.redis, desk.store.seal, desk.clock, "slack")
-    return SlackBot(desk.services, settings, inbox=inbox, clock=desk.clock, retry=0.1)
+    return SlackBot(desk.services, settings, inbox=inbox, clock=desk.clock, retry=0.1, patience=15)
 
 
 async def zoe(desk: Desk, shop: Workspace, role: Role = "rep") -> User:
