@@ -33,6 +33,15 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _SECTIONS = {"statements": "Statements", "entries": "Entries", "steps": "Scenarios", "actions": "Actions"}
 _NAMES = "Names and defaults are made by `python -m tests.reference` from the code; what they do is written here."
+_REGULAR = (
+    "Written as Python's, and run by RE2. `=~` matches from the beginning of a text, `=~~` anywhere; `\\w`, `\\d`,",
+    "`\\s` and `(?i)` know all of Unicode. What matches is what matches in Python; what `$re_groups` has differs where",
+    "",
+    "- a group is repeated and may be empty: of `(a?)+` in `aa` Python has the last turn, which is empty, RE2 an `a`",
+    "- a group ends in `$`, before a final line break: RE2 has the line break too",
+    "",
+    "and characters that came with a Unicode newer than Python's may be letters to RE2 alone.",
+)
 _MADE = "Made by `python -m tests.reference` from {source}; change it there."
 
 
@@ -42,7 +51,7 @@ def language_page() -> str:
     out += [
         "Conditions are [rule-engine](https://zerosteiner.github.io/rule-engine/) expressions; what they may and may"
     ]
-    out += ["not hold is in [Rules and expressions](../expressions.md). `relance check FILE` tells every mistake.", ""]
+    out += ["not hold is in [Expressions](../expressions.md). `relance check FILE` tells every mistake.", ""]
     for language, title in (("en", "English"), ("fr", "French")):
         spoken: Language = "fr" if language == "fr" else "en"
         out += [f"## {title}", ""]
@@ -59,6 +68,7 @@ def language_page() -> str:
         notes = reference(spoken).split("\n\n")[-1].split("\n")
         out += [f"### What the {title} forms abbreviate", "", *(f"- {_escaped(note)}" for note in notes), ""]
     out += ["## Functions of expressions", "", *(f"- `{form}`" for form in FORMS.values()), ""]
+    out += ["## Regular expressions", "", *_REGULAR, ""]
     out += ["## Words", "", "| English | French |", "| --- | --- |"]
     out += [f"| `{'` `'.join(word.forms('en'))}` | `{'` `'.join(word.forms('fr'))}` |" for word in WORDS]
     return _page(out)

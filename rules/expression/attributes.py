@@ -169,7 +169,8 @@ def attribute(value: Any, name: str) -> Any:
     if isinstance(value, collections.abc.Mapping):
         own = ATTRIBUTES[dict].get(name)
         if own is not None:
-            return coerce(own(value))
+            plain = all(type(key) is str for key in value)
+            return coerce(own(value if plain else coerce(value)))
         if name not in value and not all(isinstance(key, str) for key in value):
             raise EvaluationError("type", name)  # rule-engine fails on such keys when it looks for a name like this one
         return coerce(value.get(name))

@@ -89,13 +89,14 @@ class _Writer:
     def item(self, op: Any, value: Any, last: bool) -> str:
         match str(op):
             case "LITERAL":
-                return self.folded(_character(value))
+                cased = self.cased([(value, value)])
+                return f"[{_character(value)}{cased}]" if cased else _character(value)
             case "NOT_LITERAL":
-                return self.folded(f"[^{_character(value)}]")
+                return f"[^{_character(value)}{self.cased([(value, value)])}]"
             case "ANY":
                 return "(?s:.)" if self.flags & re.DOTALL else "[^\\n]"
             case "IN":
-                return self.folded(self.character_class(value))
+                return self.character_class(value)
             case "BRANCH":
                 return "(?:" + "|".join(self.sequence(branch, last=last) for branch in value[1]) + ")"
             case "SUBPATTERN":
@@ -108,8 +109,9 @@ class _Writer:
                 return self.position(value, last)
         raise BadPattern(_REFUSED.get(str(op), "this construct is not supported in a regular expression"))
 
-    def folded(self, written: str) -> str:
-        return f"(?i:{written})" if self.flags & re.IGNORECASE else written
+    def cased(self, ranges: list[tuple[int, int]]) -> str:
+        """The same characters in another case, where case is ignored."""
+        return _cased(tuple(ranges), bool(self.flags & re.ASCII)) if self.flags & re.IGNORECASE and ranges else ""
 
     def group(self, value: Any, last: bool) -> str:
         number, added, removed, items = value
@@ -154,6 +156,8 @@ class _Writer:
         if len(members) == 1 and str(members[0][0]) == "CATEGORY":
             return self.category(str(members[0][1]), negated)
         written = "".join(self.member(str(op), value) for op, value in members)
+        ranges = {"LITERAL": lambda value: (value, value), "RANGE": tuple}
+        written += self.cased([ranges[str(op)](value) for op, value in members if str(op) in ranges])
         return f"[{'^' if negated else ''}{written}]"
 
     def category(self, name: str, negated: bool) -> str:
@@ -198,8 +202,27 @@ _REFUSED = {
 }
 
 
-def _character(code: int) -> str:
+_LAST_CASED = 0x1E943
+"""The last character of Unicode that has another case."""
+
+
+@functools.cache
+def _alphabet() -> str:
+    every = map(chr, range(_LAST_CASED + 1))
+    return "".join(one for one in every if one.lower() != one or one.upper() != one)
+
+
+@functools.lru_cache(maxsize=2048)
+def _cased(ranges: tuple[tuple[int, int], ...], only_ascii: bool) -> str:
+    """What a class of characters holds more where case is ignored, as Python has it: RE2 knows no Turkish i."""
+    members = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+    found = re.findall(f"(?{'ai' if only_ascii else 'i'})[{members}]", _alphabet())
+    return "".join(map(_character, found))
+
+
+def _character(code: int | str) -> str:
     """One character, safe inside and outside of brackets."""
+    code = ord(code) if isinstance(code, str) else code
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
         raise BadPattern("half a character (a lone surrogate) is not supported in a regular expression")
     return f"\\x{{{code:x}}}" if not (48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122) else chr(code)

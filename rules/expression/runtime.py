@@ -33,8 +33,6 @@ def fetch(accessor: Callable[[Any, str], Any], owner: Any, name: str) -> Any:
     try:
         return accessor(owner, name)
     except (AttributeError, KeyError):
-        if owner is None:
-            raise EvaluationError("missing", name) from None
         return None
 
 

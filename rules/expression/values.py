@@ -276,11 +276,11 @@ def item(container: Any, index: Any, safe: bool = False) -> Any:
     """`container[index]`; the container may be raw. Safe: null for a missing item."""
     if container is None:
         raise EvaluationError("missing")
-    if isinstance(container, (bytes, str, tuple, list)):
+    if isinstance(container, (bytes, str, *_sequences)):
         if not is_whole(index):
             mismatch(index)
         index = int(index)
-    elif not isinstance(container, (dict, collections.abc.Mapping)):
+    elif type(index) is not str or not isinstance(container, collections.abc.Mapping):
         container = coerce(container)
     try:
         value = operator.getitem(container, index)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from rule_engine import DataType
 from rule_engine.engine._attribute_resolver import _AttributeResolver
 
 from rules.expression.attributes import ATTRIBUTES
@@ -166,6 +167,15 @@ DIFFERED: list[tuple[str, Any]] = [
     ("{1, 1.0}.to_ary", {}),
     ('((null =~ "a") ? l : null)[a]', {"a": None, "l": [1]}),
     ('"a" =~ "(a)" ? $re_groups : 1', {}),
+    ("a[2]", {"a": range(3)}),
+    ("a[true]", {"a": range(3)}),
+    ("a[0.1]", {"a": {0.1: "x"}}),
+    ("a.length", {"a": {0.1: "x", Decimal("0.1"): "y"}}),
+    ("a.keys", {"a": {0.1: "x", Decimal("0.1"): "y"}}),
+    ('a =~ "(?i)i"', {"a": "İ"}),
+    ('a =~ "(?i)[a-z]"', {"a": "ı"}),
+    ('a =~ r"(?i)[\\w]"', {"a": "\u0345"}),
+    ('a =~ "(?ai)k"', {"a": "\u212a"}),
 ]
 """Every case that ever differed."""
 
@@ -173,3 +183,10 @@ DIFFERED: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("text", "facts"), DIFFERED)
 def test_what_once_differed_does_so_no_more(text: str, facts: Any) -> None:
     check(text, [facts])
+
+
+def test_a_field_of_no_object_is_null_where_it_is_read_by_attribute() -> None:
+    hero = DataType.OBJECT("hero", {"name": DataType.STRING})
+    facts = [{"hero": None}, {}, {"hero": datetime.date(2026, 1, 31)}]
+    for text in ("hero.name", 'hero.name == "x"', "hero&.name", '(hero.name ?? "").length'):
+        assert [found for one in facts if (found := difference(text, one, {"hero": hero}))] == []

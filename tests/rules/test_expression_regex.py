@@ -16,6 +16,7 @@ CHARACTERS = "".join(
     for code in range(sys.maxunicode + 1)
     if not 0xD800 <= code <= 0xDFFF and unicodedata.category(chr(code)) != "Cn"  # what Python does not know RE2 may
 )
+LETTERS = "".join(one for one in CHARACTERS if one.lower() != one or one.upper() != one)
 TEXTS = [
     "",
     "a",
@@ -61,6 +62,16 @@ def test_a_pattern_matches_the_same_texts_with_the_same_groups(pattern: str) -> 
             assert (one is None) is (other is None), text
             if one is not None and "$" not in pattern:
                 assert one.groups() == other.groups(), text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?i)[^i]", "(?i)[a-z]", "(?i)[^a-zé]", "(?i)\\w", "(?i)[\\wk]", "(?i)[^\\wk]", "(?i)[Α-Ω]", "(?ai)k",
+     "(?ai)[a-z]", "(?ai)[^s]", "(?ai)É", "(?i)[\U0001e900-\U0001e943]",
+     *(f"(?i){letter}" for letter in "iIİıkK\u212asſßéΩμ\u0345")],
+)  # fmt: skip
+def test_without_regard_to_case_the_same_letters_match(pattern: str) -> None:
+    assert re.findall(pattern, LETTERS) == re2.findall(translate(pattern), LETTERS)
 
 
 @pytest.mark.parametrize(
