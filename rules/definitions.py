@@ -163,7 +163,7 @@ def read_score(reader: Reader) -> Score:
         at_most=reader.at_most(),
         halves=reader.length_in(halves),
         lasts=reader.length_in(lasts),
-        when=reader.condition(while_[0], Facts()) if while_ else _when_of_hit(reader),
+        when=reader.condition(while_[0], Facts(), followed=True) if while_ else _when_of_hit(reader),
         line=reader.line.number,
     )
 
@@ -186,7 +186,7 @@ def read_segment(reader: Reader) -> Segment:
     """`segment NAME [for PURPOSE]: EXPR`"""
     return Segment(
         name=reader.name(),
-        condition=reader.condition(reader.tokens("EXPR")[0], Facts()),
+        condition=reader.condition(reader.tokens("EXPR")[0], Facts(), followed=True),
         purpose=reader.purpose(),
         line=reader.line.number,
     )

@@ -7,6 +7,7 @@ from typing import cast
 
 from lark import Token, Tree
 
+from rules.kinds import AMOUNT, check_fit, check_kind
 from rules.reading import Facts, Reader
 from rules.rulebook import (
     Action,
@@ -168,10 +169,14 @@ def read_action(reader: Reader, facts: Facts, label: str = "") -> Action:
         case "add_points":
             return AddPoints(tenths=reader.tenths(reader.tokens("AMOUNT")[0]), line=line, label=label)
         case "set":
+            name = reader.field(reader.tokens("FIELD")[0])
             value = reader.condition(reader.tokens("EXPR")[0], facts, value=True)
-            return SetAttribute(attribute=reader.field(reader.tokens("FIELD")[0]), value=value, line=line, label=label)
+            check_fit(reader, reader.tokens("EXPR")[0], value, name)
+            return SetAttribute(attribute=name, value=value, line=line, label=label)
         case "convert":
             amounts = [reader.condition(token, facts, value=True) for token in reader.tokens("EXPR")]
+            for token, amount in zip(reader.tokens("EXPR"), amounts, strict=True):
+                check_kind(reader, token, amount, AMOUNT)
             name = reader.text(reader.tokens("TEXT")[0], 200)
             return Convert(name=name, amount=amounts[0] if amounts else None, line=line, label=label)
         case "start_scenario":

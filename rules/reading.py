@@ -250,17 +250,20 @@ class Reader(msgspec.Struct, frozen=True):
         name = token.value.partition(".")[2]
         return self.refer("attribute", ((token.start_pos or 0) + 8, len(name), name))
 
-    def when(self, facts: Facts) -> Condition | None:
+    def when(self, facts: Facts, followed: bool = False) -> Condition | None:
         """The `when` clause of the line."""
         found = self.trees("when")
-        return self.condition(cast(Token, found[0].children[0]), facts) if found else None
+        return self.condition(cast(Token, found[0].children[0]), facts, followed=followed) if found else None
 
-    def condition(self, token: Token, facts: Facts, value: bool = False) -> Condition:
-        """An expression, compiled; its mistakes are placed in the rulebook. `value`: it is asked for a value."""
+    def condition(self, token: Token, facts: Facts, value: bool = False, followed: bool = False) -> Condition:
+        """An expression, compiled; its mistakes are placed in the rulebook.
+
+        `value`: it is asked for a value. `followed`: it is to be right at every moment, not only when asked.
+        """
         text, start = token.value.rstrip(), token.start_pos or 0
         expression: Expression | None = None
         try:
-            expression = compile_expression(text, self.desk.types_of(facts))
+            expression = compile_expression(text, self.desk.types_of(facts), once=not followed)
         except SyntaxProblem as error:
             self.desk.report(self.line, start + error.problem.column - 1, _explained(error.problem))
         line, column = self.line.place(start)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from rules.kinds import MOMENT, RANK, check_kind
 from rules.near import nearest
 from rules.reactions import has_event, read_action, read_alert, read_at, read_every, read_occasion
 from rules.reading import Facts, Reader
@@ -137,7 +138,7 @@ def _options(nodes: list[_Node], event: Facts, entry: Facts) -> Scenario:
             case "again_after":
                 change = {"again_after": reader.duration(reader.trees("duration")[0])}
             case "stop_when":
-                change = {"stops": (*found.stops, OnEventWhen(when=reader.when(entry), line=line))}
+                change = {"stops": (*found.stops, OnEventWhen(when=reader.when(entry, followed=True), line=line))}
             case what:
                 rule = OnEventWhen(event=reader.event(reader.tokens("TEXT")[0]), when=reader.when(both), line=line)
                 kind = "stops" if what == "stop_on" else "restarts"
@@ -210,10 +211,13 @@ def _action(reader: Reader, scope: _Scope, facts: Facts, label: str) -> Action:
 
 def _wait_until(reader: Reader, facts: Facts, label: str) -> WaitUntil:
     times, days, moments = (reader.tokens(kind) for kind in ("TIME", "DAY", "EXPR"))
+    moment = reader.condition(moments[0], facts, value=True, followed=True) if moments else None
+    if moment is not None:
+        check_kind(reader, moments[0], moment, MOMENT)
     return WaitUntil(
         time=reader.time(times[0]) if times else "",
         day=reader.word(days[0]) if days else "",
-        moment=reader.condition(moments[0], facts, value=True) if moments else None,
+        moment=moment,
         line=reader.line.number,
         label=label,
     )
@@ -320,6 +324,7 @@ def read_digest(reader: Reader, body: list[Reader]) -> Digest | None:
         near = nearest(of, [*segments, *lists])
         reader.tell(of, f"unknown segment or list {of}", "unknown", near, kind="segment", name=str(of))
     by = reader.condition(reader.tokens("EXPR")[0], Facts(), value=True)
+    check_kind(reader, reader.tokens("EXPR")[0], by, RANK)
     top = reader.integer(reader.tokens("INTEGER")[0], 1, 1_000)
     alerts = [read_alert(line, Facts()) for line in body if line.tree.data == "alert"]
     for extra in body[1:]:

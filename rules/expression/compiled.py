@@ -22,7 +22,7 @@ from rules.expression.namespace import NAMESPACE
 from rules.expression.operators import HANDLERS as OPERATORS
 from rules.expression.problems import refusal
 from rules.expression.reads import Reads
-from rules.expression.schema import resolver_of
+from rules.expression.schema import kind_of, resolver_of
 
 __all__ = ["EVALUATION_FAULTS", "Expression", "compile_expression", "fault"]
 
@@ -62,19 +62,21 @@ class Expression:
     """A compiled expression.
 
     `run` is the bare function, facts → value, for the hot path: it raises any of `EVALUATION_FAULTS`. `source` is its
-    Python. `reads` says what it depends on.
+    Python. `reads` says what it depends on, `kind` of what type the value is, as far as it is known beforehand.
     """
 
-    __slots__ = ("_moments", "reads", "run", "source", "text")
+    __slots__ = ("_moments", "kind", "reads", "run", "source", "text")
 
     def __init__(
-        self, text: str, source: str, run: Callable[[Mapping[str, Any]], Any], reads: Reads, moments: Moments
-    ) -> None:
+        self, text: str, source: str, run: Callable[[Mapping[str, Any]], Any], reads: Reads, moments: Moments,
+        kind: str | None,
+    ) -> None:  # fmt: skip
         self.text = text
         self.source = source
         self.run = run
         self.reads = reads
         self._moments = moments
+        self.kind = kind
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -98,12 +100,13 @@ class Expression:
         return self._moments.next(facts, now)
 
 
-def compile_expression(text: str, types: Mapping[str, Any] | None = None) -> Expression:
+def compile_expression(text: str, types: Mapping[str, Any] | None = None, *, once: bool = False) -> Expression:
     """Compile a rule-engine expression.
 
     `types` maps names to types, nested: `{"contact": {"country": "text"}}`, with the rulebook's types or
-    `rule_engine.DataType`s. None: untyped names, missing ones being null. Raises `SyntaxProblem` for whatever is wrong
-    with the text, with its place.
+    `rule_engine.DataType`s. None: untyped names, missing ones being null. Where they are given, a use of `now` of which
+    `changes_at` could not tell when it changes the value is refused, unless it is asked `once`, when something happens.
+    Raises `SyntaxProblem` for whatever is wrong with the text, with its place.
     """
     check_text(text)
     names = frozenset(types or ())
@@ -116,7 +119,7 @@ def compile_expression(text: str, types: Mapping[str, Any] | None = None) -> Exp
         check_draft(text, draft, names)
         node = _built(text, draft)
         check_built(text, draft)
-        return _compiled(text, draft, node, typed=types is not None)
+        return _compiled(text, draft, node, followed=types is not None and not once)
     except RecursionError:
         raise refusal(text, (0, 1), "this expression is too deep", "too deep") from None
 
@@ -150,10 +153,10 @@ def function_of(node: Any) -> tuple[Callable[[Mapping[str, Any]], Any], str, Com
     return space["expression"], source, compiler
 
 
-def _compiled(text: str, draft: Draft, node: Any, *, typed: bool) -> Expression:
+def _compiled(text: str, draft: Draft, node: Any, *, followed: bool) -> Expression:
     run, source, compiler = function_of(node)
-    moments = find_moments(text, draft, node, typed=typed, function_of=lambda part: function_of(part)[0])
-    return Expression(text, source, run, compiler.reads.build(), moments)
+    moments = find_moments(text, draft, node, followed=followed, function_of=lambda part: function_of(part)[0])
+    return Expression(text, source, run, compiler.reads.build(), moments, kind_of(node.result_type))
 
 
 def _result(compiler: Compiler, node: Any) -> str:

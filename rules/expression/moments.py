@@ -58,15 +58,15 @@ class Moments:
 
 
 def find_moments(
-    text: str, draft: Draft, node: Any, *, typed: bool, function_of: Callable[[Any], Callable[[Facts], Any]]
+    text: str, draft: Draft, node: Any, *, followed: bool, function_of: Callable[[Any], Callable[[Facts], Any]]
 ) -> Moments:
-    """All sources of change below `node`. With types, a use of `now` that has no closed form is refused.
+    """All sources of change below `node`. Where its value is followed, a use of `now` without closed form is refused.
 
     `function_of` compiles a part of the expression on its own.
     """
     finder = _Finder(function_of)
     finder.visit(node)
-    if finder.unknown and typed:
+    if finder.unknown and followed:
         raise _unclear(text, draft)
     return Moments(tuple(finder.sources))
 

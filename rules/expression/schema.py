@@ -12,7 +12,7 @@ from rules.expression.intrinsics import FORMS
 from rules.near import nearest
 from rules.rulebook import Attribute
 
-__all__ = ["OCCURRENCE", "Occurrence", "is_occurrence", "resolver_of", "rulebook_types"]
+__all__ = ["OCCURRENCE", "Occurrence", "is_occurrence", "kind_of", "resolver_of", "rulebook_types"]
 
 _NAMED: dict[str, Any] = {
     "text": DataType.STRING,
@@ -71,6 +71,25 @@ class _AnyProperty(dict[str, Any]):
 def is_occurrence(definition: Any) -> bool:
     """Whether a type is that of `event` or `entry`."""
     return isinstance(getattr(definition, "attributes", None), _AnyProperty)
+
+
+_KINDS = {
+    "ARRAY": "list",
+    "BOOLEAN": "yes/no",
+    "BYTES": "bytes",
+    "DATETIME": "datetime",
+    "FLOAT": "number",
+    "MAPPING": "mapping",
+    "NULL": "null",
+    "SET": "set",
+    "STRING": "text",
+    "TIMEDELTA": "duration",
+}
+
+
+def kind_of(definition: Any) -> str | None:
+    """The name of a value's type in a rulebook; None where rule-engine does not know it."""
+    return _KINDS.get(DataType.NULLABLE.unwrap(definition).name)
 
 
 def resolver_of(types: Mapping[str, Any]) -> Any:

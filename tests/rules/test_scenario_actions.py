@@ -25,6 +25,25 @@ scenario one: on "A"
     assert [one.by for one in story.contact.adjustments] == ["scenario one"]
 
 
+def test_what_is_asked_once_may_count_from_now() -> None:
+    story = shop("""
+score late: +1 on "A" when (now - contact.created).days >= 2
+trigger trial: on "A"
+  set contact.trial_ends = now + t"P14D"
+scenario one: on "A"
+  key now.date
+  set contact.level = (contact.trial_ends - now).days
+  wait 3 days
+  if (now - entry.time).days == 3
+    send email three
+""")
+    story.happens("A")
+    assert story.contact.attributes == {"trial_ends": "2026-03-16T09:00:00+00:00", "level": 14}
+    assert timed(story, 4 * DAY) == [("three", 72)]
+    assert messages(story.happens("A")) == []
+    assert story.score == 1
+
+
 def test_what_a_run_changes_makes_other_rules_react() -> None:
     story = shop("""
 trigger bought: on list customers
