@@ -116,8 +116,10 @@ def _definition(name: str, kind: Any) -> Any:
         return definition
     if isinstance(kind, Attribute):
         return _NAMED[kind.type]
-    if isinstance(kind, str) and kind in _NAMED:
-        return _NAMED[kind]
+    if isinstance(kind, str):
+        kind = "one of" if kind.startswith("one of ") else kind
+        if kind in _NAMED:
+            return _NAMED[kind]
     if isinstance(kind, Mapping):
         fields = {field: _definition(f"{name}.{field}", inner) for field, inner in kind.items()}
         return DataType.OBJECT(name, fields, accessor=operator.getitem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.errors import EvaluationError, SyntaxProblem
+from rules.errors import EvaluationError, RuleError, SyntaxProblem
 from rules.expression import compile_expression
 
 
@@ -29,3 +29,16 @@ def test_an_unknown_attribute_is_shown_with_its_place_and_a_suggestion() -> None
     assert (problem.line, problem.column, problem.length) == (1, 9, 6)
     assert problem.message == "unknown attribute contact.contry"
     assert problem.suggestion == "country"
+
+
+def test_types_are_written_as_in_a_rulebook() -> None:
+    contact = {
+        "country": "text", "n": "number", "vip": "yes/no", "born": "date", "ends": "datetime", "tags": "list of text",
+        "plan": 'one of "free" | "pro"',
+    }  # fmt: skip
+    for text in ("n", "plan + 1", "vip =~ 'a'", "born + born", "ends[0]", "tags.as_lower", "country.day"):
+        with pytest.raises(RuleError):
+            compile_expression(f"contact.{text} > 'a'", {"contact": contact})
+    assert compile_expression('contact.plan == "pro"', {"contact": contact}).matches({"contact": {"plan": "pro"}})
+    with pytest.raises(TypeError, match=r"not a type: contact\.plan"):
+        compile_expression("true", {"contact": {"plan": "two of"}})
