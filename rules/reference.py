@@ -50,6 +50,7 @@ _NOTES = {
         "A CONDITION is a rule-engine expression and ends its line.",
         "DURATION: 30 minutes, 3 hours, 2 days, 1 week, 36 months.",
         "at most N: per day, per week or per month (by the calendar), per DURATION (rolling), or ever.",
+        "A step of a scenario may end with @label, by which waiting contacts find it again in a changed text.",
     ),
     "fr": (
         "Une instruction commence à la marge ; les lignes en retrait lui appartiennent. # ouvre un commentaire ; une "
@@ -58,6 +59,7 @@ _NOTES = {
         "Une CONDITION est une expression rule-engine et termine sa ligne.",
         "DURÉE : 30 minutes, 3 heures, 2 jours, 1 semaine, 36 mois.",
         "au plus N : par jour, par semaine ou par mois (du calendrier), par DURÉE (glissante), ou en tout.",
+        "Une étape d'un scénario peut finir par @label : les contacts en attente l'y retrouvent dans un texte modifié.",
     ),
 }
 
