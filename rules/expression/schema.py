@@ -12,7 +12,7 @@ from rules.expression.intrinsics import FORMS
 from rules.near import nearest
 from rules.rulebook import Attribute
 
-__all__ = ["OCCURRENCE", "Occurrence", "is_occurrence", "kind_of", "resolver_of", "rulebook_types"]
+__all__ = ["CONTACT", "OCCURRENCE", "Occurrence", "is_occurrence", "kind_of", "resolver_of", "rulebook_types"]
 
 _NAMED: dict[str, Any] = {
     "text": DataType.STRING,
@@ -27,7 +27,7 @@ _NAMED: dict[str, Any] = {
     "any": DataType.UNDEFINED,
 }
 
-_CONTACT = {
+CONTACT = {
     "score": "number",
     "created": "datetime",
     "last_seen": "datetime",
@@ -35,6 +35,7 @@ _CONTACT = {
     "locale": "text",
     "timezone": "text",
 }
+"""What is known of every contact, beside its attributes."""
 
 RESERVED = {
     "name": DataType.STRING,
@@ -141,7 +142,7 @@ def rulebook_types(
     fields it has, as for an entry by a list: `("name", "time")`.
     """
     contact: dict[str, Any] = {name: attribute.type for name, attribute in attributes.items()}
-    types: dict[str, Any] = {"contact": contact | _CONTACT, "now": "datetime"}
+    types: dict[str, Any] = {"contact": contact | CONTACT, "now": "datetime"}
     if event:
         types["event"] = OCCURRENCE
     if entry:

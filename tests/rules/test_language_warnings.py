@@ -42,6 +42,16 @@ def codes(text: str) -> list[str]:
         "1 > 2 and contact.score > 3",
         'contact.score > 3 and (contact.plan == "x" or contact.plan == "y")',
         "contact.score == 3 and contact.score > 5",
+        "contact.country in []",
+        'contact.age_of_firm == "3"',
+        "contact.country == 3",
+        'contact.created in ["2026-01-31"]',
+        "contact.score != 3 and contact.score == 3",
+        'contact.created > d"2026-01-31" and contact.created < d"2025-01-31"',
+        "null",
+        '""',
+        "not true",
+        "0 and contact.score > 3",
     ],
 )
 def test_a_condition_that_its_literals_exclude_is_doubted(condition: str) -> None:
@@ -63,6 +73,14 @@ def test_a_condition_that_its_literals_exclude_is_doubted(condition: str) -> Non
         'not contact.plan == "gold" and contact.plan != "free"',
         "contact.score > 3 and contact.score > 5",
         "contact.score > -5 and contact.score < 5",
+        "contact.country not in []",
+        "contact.score > 1 and contact.score > nan",
+        'contact.created >= d"2026-01-31" and contact.created <= d"2026-01-31"',
+        'contact.age_of_firm != "3"',
+        "contact.country == null",
+        "contact.country in contact.country",
+        "not null",
+        "1",
     ],
 )
 def test_a_condition_that_may_be_true_is_not_doubted(condition: str) -> None:
