@@ -27,6 +27,8 @@ _VALUES = frozenset({"STRING", "FLOAT", "SYMBOL", "TRUE", "FALSE", "NULL", "DATE
 _UNNAMED = frozenset({"$end", "COMMENT", "POW", "BWLSH", "BWRSH", "FLOAT_INF", "FLOAT_NAN"})
 _WRITTEN = {"=": "==", "&&": "and", "||": "or", "!": "not", "<>": "!="}
 """What people write who know another language."""
+_SPOKEN = {"and": "and", "or": "or", "not": "not", "in": "in", "is": "==", "et": "and", "ou": "or", "non": "not"}
+"""Operators that are words, in capitals, or as one says them."""
 
 _KINDS = {
     DataType.STRING: "text",
@@ -51,8 +53,11 @@ def of_unparsable(text: str, error: Unparsable) -> SyntaxProblem:
     if not found:
         message = "the expression is empty" if not text.strip() else "the expression ends too early"
         return SyntaxProblem(problem_at(text, _end(text), message, code="ends early", expected=expected))
+    if text[start - 1 : end] in _WRITTEN:
+        return _foreign(text, start - 1, text[start - 1 : end])
     message = f"unexpected {found}" if len(found) <= 40 else "unexpected text"
-    return SyntaxProblem(problem_at(text, error.span, message, code="unexpected", expected=expected))
+    meant = _SPOKEN.get(found.lower())
+    return _problem(text, error.span, message, "unexpected", suggestion=meant, expected=expected)
 
 
 def _end(text: str) -> Span:
@@ -73,11 +78,15 @@ def _illegal(text: str, start: int) -> SyntaxProblem:
     character = text[start]
     if character in "\"'":
         return _problem(text, (start, len(text)), "a quote is not closed", "quote")
-    for written, meant in _WRITTEN.items():
+    for written in _WRITTEN:
         if text.startswith(written, start):
-            span = (start, start + len(written))
-            return _problem(text, span, f"unknown operator {written}", "operator", suggestion=meant)
+            return _foreign(text, start, written)
     return _problem(text, (start, start + 1), f"unexpected character {character}", "character")
+
+
+def _foreign(text: str, start: int, written: str) -> SyntaxProblem:
+    span = (start, start + len(written))
+    return _problem(text, span, f"unknown operator {written}", "operator", suggestion=_WRITTEN[written])
 
 
 def of_unreadable(text: str, error: Exception) -> SyntaxProblem:
@@ -124,7 +133,7 @@ def _unknown_attribute(text: str, draft: Draft, error: errors.AttributeResolutio
     name = error.attribute_name
     kind = owner.built.result_type if owner.built is not None else None
     options: list[str] = list(getattr(DataType.NULLABLE.unwrap(kind), "attributes", {})) if kind is not None else []
-    suggestion = nearest(name, options) if options else error.suggestion
+    suggestion = nearest(name, options or filter(None, [error.suggestion]))
     written = text[owner.span[0] : draft.focus[1]]
     full = written if len(written) <= 80 and "\n" not in written else name
     return _problem(text, draft.focus, f"unknown attribute {full}", "unknown attribute", suggestion=suggestion)

@@ -75,7 +75,7 @@ def test_a_member_is_ranked_by_the_number_as_it_is_now_and_others_are_not() -> N
 
 
 def test_who_has_no_number_is_left_out() -> None:
-    for by in ("contact.score / (contact.score - 1)", 'days_since(last("Order Completed"))', "contact.first_name"):
+    for by in ("contact.score / (contact.score - 1)", 'days_since(last("Order Completed"))', 'last("Page Viewed")'):
         rules = digest_book(of="known", by=by)
         story = Story(rules)
         story.happens("Page Viewed")
