@@ -11,11 +11,13 @@ import click
 
 from rules.errors import RuleErrors
 from rules.printing import format_text
+from rules.reading import Known
 from server.bootstrap import NotRunning, Relance
 from server.cli.mistakes import report
 from server.cli.session import as_json, operator, tell, with_relance
 from server.errors import Unavailable
-from server.services.rulebooks import Checked, WrongRulebook
+from server.ports import SystemClock
+from server.services.rulebooks import Checked, WrongRulebook, earliest_now
 from server.services.rulebooks import check as check_text
 from server.settings import SettingsError
 from server.store.rulebooks import RulebookVersion
@@ -36,7 +38,7 @@ def check(file: Path, as_json: bool) -> None:
     try:
         checked, in_vain = with_relance(lambda relance: _check(relance, text))
     except (NotRunning, Unavailable, SettingsError):
-        checked, in_vain = check_text(text), {}
+        checked, in_vain = check_text(text, Known(now=earliest_now(SystemClock().now()))), {}
     result = {"ok": checked.ok, "errors": checked.problems, "warnings": checked.warnings, "undeclared": in_vain}
     tell(result, "\n".join([report(file, checked), *_in_vain(in_vain)]), as_json)
     sys.exit(0 if checked.ok else 1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta, timezone
 
 import msgspec
 from msgspec.structs import replace
 
 from rules import RuleErrors, parse_rulebook
 from rules.check import not_run_yet
+from rules.contact import Millis
 from rules.errors import Problem
+from rules.moment import instant
 from rules.reading import Known
 from rules.rulebook import Rulebook
 from server.errors import FieldError, Forbidden, Invalid, NotFound
@@ -20,10 +23,11 @@ from server.store.rulebooks import RulebookVersion
 from server.store.stats import RuleStats
 from server.store.store import Store
 
-__all__ = ["Checked", "Rulebooks", "WrongRulebook", "check"]
+__all__ = ["Checked", "Rulebooks", "WrongRulebook", "check", "earliest_now"]
 
 _FRESH = 0.25  # seconds for which a version number read from Redis is taken as current
 _LARGEST = 1_000_000  # characters
+_WESTERNMOST = timezone(-timedelta(hours=12))
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ class Rulebooks:
 
     async def check(self, text: str) -> Checked:
         """All errors and warnings of a text; it is not published."""
-        return await asyncio.to_thread(check, text, await self._messages())
+        return await asyncio.to_thread(check, text, await self._outside())
 
     async def publishable(self, text: str) -> Checked:
         """All errors and warnings of a text that is to be published: it sends no message that does not exist."""
@@ -115,11 +119,12 @@ class Rulebooks:
         others = [warning for warning in checked.warnings if warning not in missing]
         return replace(checked, problems=problems, warnings=others, book=None)
 
-    async def _messages(self) -> Known:
-        """The messages that there are."""
+    async def _outside(self) -> Known:
+        """What there is outside of a text: the messages, and what time it is."""
         names = await self._store.messages.names()
         templates = frozenset(f"{channel}/{name}" for name, channel in names)
-        return Known(messages=frozenset(name for name, _ in names), templates=templates)
+        now = earliest_now(self._store.clock.now())
+        return Known(messages=frozenset(name for name, _ in names), templates=templates, now=now)
 
     async def publish(self, actor: Actor, text: str, *, base: int, comment: str = "") -> RulebookVersion:
         """Publish a text as the version after `base`.
@@ -174,6 +179,11 @@ class Rulebooks:
     async def versions(self, limit: int = 50) -> list[RulebookVersion]:
         """The latest versions, newest first."""
         return await self._store.rulebooks.versions(limit)
+
+
+def earliest_now(now: Millis) -> str:
+    """The local time in the zone where it is earliest: what is before it is past for every contact."""
+    return instant(now).astimezone(_WESTERNMOST).strftime("%Y-%m-%d %H:%M")
 
 
 def check(text: str, known: Known | None = None) -> Checked:

@@ -134,6 +134,13 @@ def test_a_rulebook_from_standard_input_is_checked(nowhere: dict[str, str]) -> N
     assert relance(nowhere, "check", "-", text=RULES).returncode == 0
 
 
+def test_a_moment_that_is_past_for_everybody_is_warned_of(nowhere: dict[str, str]) -> None:
+    text = 'list fair: "Met at the fair"\ntrigger t: at "2026-01-31 09:00" to true\n  add to list fair\n'
+    checked = relance(nowhere, "check", "-", "--json", text=text)
+    assert checked.returncode == 0
+    assert [(one["code"], one["line"]) for one in json.loads(checked.stdout)["warnings"]] == [("past moment", 2)]
+
+
 def test_mistakes_are_told_with_their_places_and_nothing_is_published(
     installation: Installation, tmp_path: Path
 ) -> None:
