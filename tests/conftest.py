@@ -22,7 +22,7 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 PARTITIONS = 8
 
 # The same examples in every run, so that a change is judged by what it changes; `make soak` looks for new ones.
-hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("steady")
 
 
