@@ -29,6 +29,16 @@ _WRITTEN: Final[dict[str, Kinds]] = {
     "one of": ("text",),
 }
 """What an attribute of each type takes: a text is read as what it says."""
+_NOUNS: Final[dict[str, str]] = {
+    "text": "a text",
+    "number": "a number",
+    "yes/no": "yes/no",
+    "datetime": "a datetime",
+    "duration": "a duration",
+    "list": "a list",
+    "set": "a set",
+    "mapping": "a mapping",
+}
 
 
 def check_kind(reader: Reader, token: Token, condition: Condition, wanted: Kinds) -> bool:
@@ -36,8 +46,8 @@ def check_kind(reader: Reader, token: Token, condition: Condition, wanted: Kinds
     expression = condition.expression
     if expression is None or expression.kind in (None, "null", *wanted):
         return True
-    message = f"expected a {wanted[0]}, and this is a {expression.kind}"
-    reader.tell(token, message, "type", None, wanted=wanted[0], found=expression.kind)
+    found, needed = _NOUNS.get(expression.kind, expression.kind), _NOUNS[wanted[0]]
+    reader.tell(token, f"this is {found}, and {needed} is expected", "type", None, found=found, wanted=needed)
     return False
 
 
@@ -47,22 +57,26 @@ def check_fit(reader: Reader, token: Token, condition: Condition, name: str) -> 
     wanted = _WRITTEN.get(attribute.type) if attribute is not None else None
     if attribute is None or wanted is None or not check_kind(reader, token, condition, wanted):
         return
-    if (reason := _misfit(attribute, condition.expression)) is not None:
+    if not _misfit(attribute, condition.expression):
+        return
+    if attribute.options:
         options = " | ".join(f'"{option}"' for option in attribute.options)
-        more = f": contact.{name} is one of {options}" if options else f" for contact.{name}"
-        reader.tell(token, f"this is {reason}{more}", "type", None, name=name)
+        reader.tell(token, f"contact.{name} is one of {options}", "type", None, name=name, options=options)
+    else:
+        needed = _NOUNS[wanted[0]]
+        reader.tell(token, f"contact.{name} takes {needed}, and this is none", "type", None, name=name, wanted=needed)
 
 
-def _misfit(attribute: Attribute, expression: Expression | None) -> str | None:
-    """Why a literal does not fit; None of what depends on the facts."""
+def _misfit(attribute: Attribute, expression: Expression | None) -> bool:
+    """Whether a literal does not fit; what depends on the facts may."""
     if expression is None or expression.kind is None or expression.reads != Reads():
-        return None
+        return False
     try:
         value = plain(expression.run({}))
         if value is not None:
             fit(attribute, value)
-    except Misfit as misfit:
-        return str(misfit)
+    except Misfit:
+        return True
     except EVALUATION_FAULTS:
-        return None
-    return None
+        return False
+    return False
