@@ -7,6 +7,7 @@ exists twice (they are put back) is the first of the two. Zones are IANA's, by `
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from rules.actions import Duration
 from rules.contact import Millis
@@ -71,13 +72,19 @@ def yearly(born: date, clock: str, where: tzinfo, after: Millis) -> Millis:
 
 def quiet_until(now: Millis, start: str, end: str, where: tzinfo) -> Millis | None:
     """When quiet hours that hold now are over; None where none hold. They may go over midnight."""
-    at, today = time.fromisoformat(start), instant(now).astimezone(where).date() + _ONE_DAY
+    day = instant(now).astimezone(where).date() + _ONE_DAY
     while True:
-        began = _moment(datetime.combine(today, at), where)
+        began, over = _quiet_hours(day, start, end, where)
         if began <= now:
-            over = next_time(began, end, "", where)
             return over if over > now else None
-        today -= _ONE_DAY
+        day -= _ONE_DAY
+
+
+@lru_cache(maxsize=4096)
+def _quiet_hours(day: date, start: str, end: str, where: tzinfo) -> tuple[Millis, Millis]:
+    """The moments at which the quiet hours of a day begin and are over."""
+    began = _moment(datetime.combine(day, time.fromisoformat(start)), where)
+    return began, next_time(began, end, "", where)
 
 
 def _moment(local: datetime, where: tzinfo) -> Millis:

@@ -14,8 +14,9 @@ from jinja2 import TemplateError, meta
 from rules.contact import Event
 from rules.errors import Problem, RuleError, RuleErrors
 from rules.message.check import check_layout, check_piece, fields_read, names_of
+from rules.message.filling import filled, filled_html, filled_json, one_line
 from rules.message.layout import footer_text, footer_words, layout_source
-from rules.message.markup import filled, filled_html, filled_json, html_of, one_line, text_of
+from rules.message.markup import html_of, text_of
 from rules.message.sandbox import FORMATS, Html, Marks, Values, charge, generated, readable, sandbox
 from rules.message.source import LAYOUT, Format, Piece, read_source
 from rules.moment import instant, millis

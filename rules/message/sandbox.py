@@ -125,8 +125,11 @@ class Marks:
     def mark(self, value: Any) -> str:
         if not self._bare and (value is None or isinstance(value, Missing)):
             return ""
-        value = plain(value)
-        self.left -= len(value) if isinstance(value, str) else 8
+        if isinstance(value, str):
+            self.left -= len(value)
+        else:
+            value = plain(value)
+            self.left -= 8
         self.values.append(value)
         return f"zq7x{len(self.values) - 1}x7qz"
 
@@ -145,7 +148,7 @@ def generated(compiled: Any, names: Mapping[str, Any], marks: Marks) -> str:
     parts: list[str] = []
     before = _left.set([WORK])
     try:
-        for part in compiled.generate({**names, _MARKS: marks}):
+        for part in compiled.root_render_func(compiled.new_context({**names, _MARKS: marks}, shared=True)):
             marks.left -= len(part)
             if marks.left < 0:
                 raise SecurityError("the message becomes too long")
@@ -157,6 +160,8 @@ def generated(compiled: Any, names: Mapping[str, Any], marks: Marks) -> str:
 
 def text_of_value(value: Any) -> str:
     """A value as a text shows it."""
+    if type(value) is str:
+        return value
     if value is None or isinstance(value, Missing):
         return ""
     if isinstance(value, list | tuple):
@@ -171,6 +176,15 @@ class _Sandbox(Sandbox):
         if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > 256:
             raise SecurityError("the number is too large")
         return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As Jinja2's own, which looks for a name of `Values` among their methods first, and finds none."""
+        if type(obj) is not Values or attribute.startswith("_"):
+            return super().getattr(obj, attribute)
+        try:
+            return obj[attribute]
+        except KeyError:
+            return self.undefined(obj=obj, name=attribute)
 
     def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
         """The tree of a text; raises TemplateSyntaxError also for what has no place in a message."""

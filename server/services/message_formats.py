@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -18,6 +19,7 @@ __all__ = ["formats_of"]
 _FORMS: Final = ("short", "medium", "long", "full")
 
 
+@functools.lru_cache(maxsize=256)
 def formats_of(locale: str, where: tzinfo) -> Formats:
     """What writes values in a locale, in a contact's time zone. It raises ValueError for what is no such value."""
     written = _locale(locale)

@@ -89,3 +89,22 @@ def test_json_has_the_same_shape_whatever_its_values(first: str, second: str, th
         assert list(read) == ["a", "b", first]
         assert (read["a"], read["b"]) == (first, f"<{second}|{first}>")
         assert read[first] == [second, third]
+
+
+def test_the_same_words_hold_the_values_of_each_contact_in_turn() -> None:
+    words = email("[{{ entry.a }}]({{ entry.b }})\n\n<p title={{ entry.a }}>{{ entry.c }}</p>\n")
+    first = rendered(words, entry={"a": "One", "b": "https://one.example/", "c": "<1>"}).html
+    second = rendered(words, entry={"a": "Two", "b": "javascript:alert(1)", "c": "<2>"}).html
+    assert 'href="https://one.example/"' in first
+    assert 'title="One">&lt;1&gt;</p>' in first
+    assert 'href="#"' in second
+    assert 'title="Two">&lt;2&gt;</p>' in second
+    assert "one.example" not in second
+
+
+def test_an_address_that_is_none_leads_nowhere() -> None:
+    words = email('<a href="{{ entry.a }}">x</a>\n')
+    for address in ("https://[::1", "http://a]b/", "https://a\u2100b/", "vbscript:x", " javascript:x"):
+        assert 'href="#"' in rendered(words, entry={"a": address}).html, address
+    for address in ("https://a.example/?q=1", "HTTPS://a.example/", "http://[::1]/", "https://a.example/\u00e9", "/b"):
+        assert f'href="{address}"' in rendered(words, entry={"a": address}).html, address
