@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from server.bootstrap import Relance, open_relance
+from server.collector import collect_rarely
 from server.settings import LOCAL_MAIL, Settings
 
 __all__ = ["bots", "engine", "server", "worker"]
@@ -79,7 +80,7 @@ async def engine(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Deliver what is due."""
+    """Deliver what is due, the only work of its process."""
     from server.channels.outside import Outside
     from server.worker.feeds import Feeds
     from server.worker.worker import Worker
@@ -88,6 +89,7 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         services = relance.services
         outside = Outside(private=settings.allow_private_urls)
         feeds = Feeds(relance.store, relance.clock, services.rulebooks, services.broadcasts, outside)
+        collect_rarely()
         await Worker(
             relance.queue, services.deliveries, services.sending, feeds, services.tracking, services.digests,
             services.reminders,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 
+from server.collector import collect_rarely
 from server.engine.engine import IDLE, Engine
 from server.engine.leases import LEASE, Leases
 from server.engine.transfers import Transfers
@@ -46,11 +46,6 @@ def build_engine(
 async def run_engine(
     store: Store, rulebooks: Rulebooks, bell: Bell, clock: Clock, *, timezone: str = "UTC", stop: asyncio.Event
 ) -> None:
-    """Run an engine, the only work of its process, until `stop` is set.
-
-    It holds many records and makes no cycles of them: the garbage collector would walk them all for nothing.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    """Run an engine, the only work of its process, until `stop` is set."""
+    collect_rarely()
     await build_engine(store, rulebooks, bell, clock, timezone=timezone).run(stop)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 import threading
@@ -21,6 +20,7 @@ from rules import parse_rulebook
 from rules.backtest import Backtest, Tally
 from rules.contact import Contact, Millis
 from rules.rulebook import Rulebook
+from server.collector import collect_rarely
 from server.errors import Unavailable
 from server.ports import SystemClock
 from server.store.address import Address
@@ -122,8 +122,7 @@ def main() -> None:
         os.nice(_POLITE)
     task = msgspec.msgpack.decode(_read(sys.stdin.buffer), type=Work)
     threading.Thread(target=_end_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collect_rarely()
 
     def tell(answer: Answer) -> None:
         frame = msgspec.msgpack.encode(answer)

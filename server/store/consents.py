@@ -17,6 +17,7 @@ from server.store.dictionaries import Dictionaries
 from server.store.faults import redis_needed
 from server.store.log import Position
 from server.store.scripts import script
+from server.store.wire import exchange
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -81,15 +82,20 @@ class Consents:
     async def standing(self, contacts: Sequence[str]) -> list[Standing | SealError]:
         """What these very contacts consent to now, joined away or not, and by how many records."""
         with redis_needed():
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for contact in contacts:
-                    pipe.hget(self._key(contact), contact)
-                cut = [_cut(held) for held in await pipe.execute()]
-            sheets = await self._dictionaries.decode_all("consents", [sealed for _, sealed, _ in cut], ConsentSheet)
+            heads = [_head(held) for held in await self._held(contacts)]
+            sheets = await self._dictionaries.decode_all("consents", [sealed for _, sealed, _ in heads], ConsentSheet)
         return [
             sheet if isinstance(sheet, SealError) else Standing(number, sheet or ConsentSheet())
-            for (number, _, _), sheet in zip(cut, sheets, strict=True)
+            for (number, _, _), sheet in zip(heads, sheets, strict=True)
         ]
+
+    async def _held(self, contacts: Sequence[str]) -> list[bytes | None]:
+        """What lies of contacts, as consent.lua puts it together."""
+        answers = await exchange(self._redis, [("HGET", self._key(contact), contact) for contact in contacts])
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
 
     async def ledger(self, contact: str) -> list[ConsentRecord]:
         """All records of a contact, oldest first."""
@@ -178,13 +184,18 @@ class Consents:
         return keys.partition_of(contact, self._partitions)
 
 
-def _cut(held: bytes | None) -> tuple[int, bytes | None, list[bytes]]:
-    """The number of records, the sealed sheet and the sealed records, as consent.lua puts them together."""
+def _head(held: bytes | None) -> tuple[int, bytes | None, bytes]:
+    """The number of records, the sealed sheet, and the rest, as consent.lua puts them together."""
     if held is None:
-        return 0, None, []
+        return 0, None, b""
     head, _, rest = held.partition(b"\n")
     number, size = (int(word) for word in head.split())
-    sheet, rest = rest[:size], rest[size:]
+    return number, rest[:size], rest[size:]
+
+
+def _cut(held: bytes | None) -> tuple[int, bytes | None, list[bytes]]:
+    """The number of records, the sealed sheet and the sealed records."""
+    number, sheet, rest = _head(held)
     records: list[bytes] = []
     while rest:
         length, _, rest = rest.partition(b"\n")

@@ -75,7 +75,7 @@ class MessageOutbox:
         self._redis = redis
         self._seal = seal
         self._partitions = partitions
-        self._take = script("message_take")
+        self._take = Coalescer(self._take_each, limit=100, parallel=2)
         self._begin = Coalescer(self._begin_each, limit=200, parallel=2)
         self._finish = Coalescer(self._finish_each, limit=200, parallel=2)
 
@@ -104,12 +104,9 @@ class MessageOutbox:
 
         Returns them, and when the next one is due: 0 where none is.
         """
+        names = [keys.messages_due(partition), keys.messages_sending(partition)]
         with redis_needed():
-            rows, following = await self._take(
-                self._redis,
-                [keys.messages_due(partition), keys.messages_sending(partition)],
-                [now, until, limit, keys.delivery(partition, "")],
-            )
+            [(rows, following)] = await self._take([(names, [now, until, limit, keys.delivery(partition, "")])])
         taken = [TakenMessage(partition, name.decode(), until, self._opened(row)) for name, row in rows]
         return taken, following
 
@@ -244,6 +241,9 @@ class MessageOutbox:
 
     def _partition(self, contact: str) -> int:
         return keys.partition_of(contact, self._partitions)
+
+    async def _take_each(self, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
+        return list(await script("message_take").each(self._redis, calls))
 
     async def _begin_each(self, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
         return list(await script("message_begin").each(self._redis, calls))

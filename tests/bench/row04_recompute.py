@@ -8,11 +8,11 @@ an index, or a moment at which they are looked at again. Those lines are for ori
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from server.collector import collect_rarely
 from server.engine.engine import Engine
 from server.store.codec import SealError
 from server.store.store import Store
@@ -43,8 +43,7 @@ async def _run(url: str) -> list[Row]:
     number = contacts_wanted()
     store = await open_store(url)
     engine = await fill(store, number)
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)  # as `run_engine` has it; the reference gains as much
+    collect_rarely()  # as `run_engine` has it; the reference gains as much
     rules, rows = RULES, []
     await settled(store, engine)
     for kind, condition in KINDS.items():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
 
+from server.collector import collect_rarely
 from server.ports import SystemClock
 from tests.bench.crowd import RULES, contacts_wanted, fill
 from tests.bench.row04_recompute import settled, timed
@@ -28,8 +28,7 @@ def run() -> list[Row]:
         urls = [stack.enter_context(redis_server()) for _ in range(4)]
         engines = [_engine(runner, url, sealed) for url, sealed in zip(urls[:2], (True, False), strict=True)]
         recomputes = [_recompute(runner, url, sealed) for url, sealed in zip(urls[2:], (True, False), strict=True)]
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)  # as `run_engine` has it
+        collect_rarely()  # as `run_engine` does
         number = contacts_wanted(CONTACTS)
         return [
             _row("engine, 100 rules", "events/s", engines),

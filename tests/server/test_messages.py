@@ -143,6 +143,18 @@ async def test_what_another_process_keeps_is_found_within_a_quarter_of_a_second(
     assert await other.find("welcome", "email", "") is not None
 
 
+async def test_many_who_look_for_words_at_once_cost_one_look(
+    messages: Messages, store: Store, clock: FakeClock
+) -> None:
+    await messages.put(ANN, "welcome", "email", "", words())
+    await messages.find("welcome", "email", "")
+    clock.advance(seconds=1)
+    before = await _gets(store)
+    found = await asyncio.gather(*(messages.find("welcome", "email", "") for _ in range(100)))
+    assert None not in found
+    assert await _gets(store) - before <= 2
+
+
 async def test_a_preview_is_what_the_contact_would_get(messages: Messages, store: Store) -> None:
     await publish(store, SENDS)
     await messages.put(SYSTEM, "welcome", "email", "en", words("Hi {{ contact.first_name }}: {{ entry.plan }}"))
@@ -301,3 +313,8 @@ async def test_a_message_to_oneself_goes_to_the_persons_own_address(
     bob = await people.add("Bob", "marketer")
     with pytest.raises(Invalid, match="no e-mail address"):
         await messages.test(SYSTEM, "welcome", "email", None, "user:42", to=bob)
+
+
+async def _gets(store: Store) -> int:
+    """How many single values this Redis was asked for."""
+    return int((await store.redis.info("commandstats"))["cmdstat_get"]["calls"])
