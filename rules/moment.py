@@ -9,7 +9,18 @@ from zoneinfo import ZoneInfo
 
 from rules.contact import Millis
 
-__all__ = ["DAY", "Calendar", "age", "calendar_period", "instant", "known_zone", "millis", "next_birthday", "zone"]
+__all__ = [
+    "DAY",
+    "EARLIEST",
+    "Calendar",
+    "age",
+    "calendar_period",
+    "instant",
+    "known_zone",
+    "millis",
+    "next_birthday",
+    "zone",
+]
 
 DAY = 86_400_000
 Calendar: TypeAlias = Literal["day", "week", "month"]
@@ -18,6 +29,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _PERIODS_KEPT = 1000
 _periods: dict[tuple[Calendar, tzinfo], tuple[Millis, Millis]] = {}  # the period last asked for
+
+
+# A time before this one is a mistake of who tells it: nobody's customers did anything yet. Calendars, time zones and
+# windows can be reckoned with whatever is later.
+EARLIEST: Millis = -2_208_988_800_000  # 1900-01-01
 
 
 def instant(moment: Millis) -> datetime:

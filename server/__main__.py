@@ -24,7 +24,9 @@ def main() -> None:
         _end(str(error), 2)
     except RelanceError as error:
         _end(error.message, 1)
-    except (DataDirError, EmbeddedError) as error:
+    except DataDirError as error:
+        _end(str(error), 2 if error.wrong else 1)
+    except EmbeddedError as error:
         _end(str(error), 1)
 
 

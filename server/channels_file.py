@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -40,10 +41,21 @@ def read_channels(settings: Settings) -> ChannelsFile:
     path = Path(settings.channels).expanduser() if named else settings.data_dir / "channels.toml"
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(content, ChannelsFile)
+        return _checked(msgspec.convert(content, ChannelsFile), path)
     except FileNotFoundError:
         if named:
             raise SettingsError(f"RELANCE_CHANNELS: there is no file {path}") from None
         return ChannelsFile()
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
         raise SettingsError(f"{path}: {problem}") from None
+
+
+def _checked(file: ChannelsFile, path: Path) -> ChannelsFile:
+    for name, form in (("sms", file.sms), ("push", file.push)):
+        if form is None:
+            continue
+        if urlsplit(form.url).scheme not in ("http", "https") or not urlsplit(form.url).hostname:
+            raise SettingsError(f"{path}: [{name}] url must be one such as https://gateway.example.com/messages")
+        if bool(form.form) == bool(form.json):
+            raise SettingsError(f"{path}: [{name}] wants either `form` or `json`")
+    return file

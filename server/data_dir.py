@@ -23,7 +23,11 @@ LONGEST_SOCKET_PATH: Final = 107  # sockaddr_un has 108 bytes, the last is NUL
 
 
 class DataDirError(Exception):
-    """The data directory cannot be used; the message says why and what to do."""
+    """The data directory cannot be used; the message says why and what to do. `wrong`: no try would do better."""
+
+    def __init__(self, message: str, *, wrong: bool = False) -> None:
+        super().__init__(message)
+        self.wrong = wrong
 
 
 def lock_data(data_dir: Path) -> int:
@@ -35,7 +39,9 @@ def lock_data(data_dir: Path) -> int:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as problem:
-        raise DataDirError(f"{data_dir} cannot be written ({problem.strerror}): set RELANCE_DATA_DIR") from None
+        raise DataDirError(
+            f"{data_dir} cannot be written ({problem.strerror}): set RELANCE_DATA_DIR", wrong=True
+        ) from None
     if not try_lock(lock):
         holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
         os.close(lock)

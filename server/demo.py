@@ -52,7 +52,7 @@ def _visitor(chance: random.Random, number: int) -> Iterator[Step]:
     if chance.random() < 0.15:  # met at the fair: known before they come to the site
         user = f"demo-{number}"
         yield from _known(chance, at, visitor, user, number)
-        yield Step(at, "fair", visitor, user, {})
+        yield Step(at + 2, "fair", visitor, user, {})  # what they agreed to is known by then
         at += chance.uniform(600, 1800)
     for visit in range(chance.choice((1, 1, 1, 2, 3))):
         if visit:

@@ -15,7 +15,7 @@ from server.channels.team_mail import TeamMail
 from server.ports import Clock
 from server.settings import LOCAL_MAIL, Settings, SettingsError
 
-__all__ = ["Mail", "mail_files", "open_mail"]
+__all__ = ["Mail", "mail_files", "open_mail", "read_signer"]
 
 
 class Mail(NamedTuple):
@@ -27,22 +27,26 @@ class Mail(NamedTuple):
     sender: str  # its address
 
 
+def read_signer(settings: Settings, domain: str) -> Signer | None:
+    """What signs mails by DKIM; None where no key is given. Raises `SettingsError`."""
+    if not settings.dkim_key:
+        return None
+    try:
+        return Signer.read(Path(settings.dkim_key).expanduser(), settings.dkim_selector, domain)
+    except ValueError as problem:
+        raise SettingsError(f"RELANCE_DKIM_KEY {problem}") from None
+
+
 def open_mail(settings: Settings, urls: Urls, clock: Clock) -> Mail | None:
     """E-mail; None where it is off. Connects when it is first used. Raises `SettingsError`."""
     if not settings.smtp_url:
         return None
     sender = mailbox(settings.mail_from)
-    signer = None
-    if settings.dkim_key:
-        try:
-            signer = Signer.read(Path(settings.dkim_key).expanduser(), settings.dkim_selector, sender.domain)
-        except ValueError as problem:
-            raise SettingsError(f"RELANCE_DKIM_KEY {problem}") from None
     envelope = Envelope(
         sender,
         reply_to=mailbox(settings.mail_reply_to) if settings.mail_reply_to else None,
         bounces=settings.mail_bounces,
-        signer=signer,
+        signer=read_signer(settings, sender.domain),
         named_in="X-PM-Metadata-relance" if "postmarkapp.com" in settings.smtp_url else "X-Relance-Delivery",
     )
     mailer: Mailer | MailFiles

@@ -76,8 +76,6 @@ def message_channels(settings: Settings, store: Store, clock: Clock, mail: Mail 
 
 
 def _gateway(form: GatewayForm, clock: Clock) -> Gateway:
-    if bool(form.form) == bool(form.json):
-        raise SettingsError(f"channels.toml: {form.url} wants either `form` or `json`")
     if not form.service_account:
         return Gateway(form)
     try:

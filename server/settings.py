@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +115,7 @@ def _several(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
 
 
 def _bot_tokens(text: str) -> tuple[str, ...]:
-    tokens = _several(_text)(text)
+    tokens = _several(_bot_token)(text)
     if len(set(tokens)) < len(tokens):
         raise ValueError("holds the same token twice")
     return tokens
@@ -209,6 +210,26 @@ def _app_token(text: str) -> str:
     return _text(text)
 
 
+def _bot_token(text: str) -> str:
+    if not text.startswith(("xoxb-", "xoxe.xoxb-")):
+        raise ValueError("must be a bot token, which begins with xoxb-")
+    return _text(text)
+
+
+def _telegram_token(text: str) -> str:
+    number, colon, rest = text.partition(":")
+    if not (number.isdigit() and colon and rest):
+        raise ValueError("must be the token that @BotFather gave, such as 123456:ABC-DEF")
+    return _text(text)
+
+
+def _telegram_secret(text: str) -> str:
+    """Telegram takes no other characters for it."""
+    if len(text) > 256 or not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise ValueError("must be 1 to 256 letters, digits, _ and -")
+    return text
+
+
 SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "redis_url": _redis_url,
     "queue_redis_url": _redis_url,
@@ -221,8 +242,8 @@ SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "slack_signing_secret": _several(_text),
     "slack_app_token": _several(_app_token),
     "slack_api_url": _http_url,
-    "telegram_token": _text,
-    "telegram_secret": _text,
+    "telegram_token": _telegram_token,
+    "telegram_secret": _telegram_secret,
     "telegram_api_url": _http_url,
     "smtp_url": _smtp_url,
     "mail_from": _mailbox,

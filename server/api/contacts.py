@@ -32,7 +32,7 @@ class _Patch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Consent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     purpose: str
     action: ConsentAction
-    source: str
+    source: Annotated[str, msgspec.Meta(min_length=1)]
     channel: str | None = None
     wording_version: str | None = None
     ip: str | None = None

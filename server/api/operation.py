@@ -52,6 +52,7 @@ def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
 
     @get("/metrics", summary="Figures for Prometheus", tags=["Operation"])
     async def figures(services: From) -> Response[bytes]:
-        return Response(metrics.text(await services.status.snapshot()), media_type=CONTENT_TYPE)
+        # As a header: to a media type Litestar would add a second charset, for which Prometheus refuses the answer.
+        return Response(metrics.text(await services.status.snapshot()), headers={"content-type": CONTENT_TYPE})
 
     return figures

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap
 
 from rules.errors import Problem as TextProblem
 from server.errors import (
     Ambiguous,
     Conflict,
+    FieldError,
     Forbidden,
     Invalid,
     NotFound,
@@ -27,10 +31,13 @@ from server.errors import (
 from server.services.messages import WrongMessage
 from server.services.rates import TooFast
 from server.services.rulebooks import WrongRulebook
+from server.services.strict import without_value
 
 __all__ = ["EXCEPTION_HANDLERS", "MEDIA_TYPE", "Problem", "ProblemLine", "Refused", "problem_lines", "problem_of"]
 
 MEDIA_TYPE = "application/problem+json"
+
+_MISSING: Final = re.compile(r"Missing required \w+ parameter '([\w-]+)'")
 
 _log = logging.getLogger(__name__)
 
@@ -133,13 +140,34 @@ def problem_lines(found: Iterable[TextProblem]) -> list[ProblemLine]:
 
 
 def _detail(error: HTTPException) -> str:
-    """What Litestar says of a path, a method or a parameter; values of parameters are left out."""
+    """What Litestar says of a path or a method."""
     if error.status_code == HTTPStatus.NOT_FOUND:
         return "there is nothing at this path; /docs lists what there is"
-    if error.status_code == HTTPStatus.BAD_REQUEST:
-        named = [str(each["key"]) for each in error.extra or [] if isinstance(each, dict) and "key" in each]
-        return f"a parameter does not fit: {', '.join(named)}" if named else "the request does not fit"
     return HTTPStatus(error.status_code).phrase
+
+
+def _misfit(error: HTTPException, names: Mapping[str, str]) -> Problem:
+    """What Litestar says of parameters, whose values are left out. `names`: those of our arguments, as senders know
+    them."""
+    found = [each for each in error.extra or [] if isinstance(each, dict) and "key" in each]
+    wrong = [
+        FieldError(names.get(each["key"], str(each["key"])), without_value(str(each.get("message", "does not fit"))))
+        for each in found
+    ]
+    if missing := _MISSING.match(error.detail):
+        wrong = [FieldError(missing[1], "is missing")]
+    if not wrong:
+        return _problem(400, "the request does not fit")
+    return _problem(400, f"a parameter does not fit: {', '.join(each.path for each in wrong)}", errors=wrong)
+
+
+def _names(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The parameters of a route by the names of our arguments, where those differ."""
+    handler = request.scope.get("route_handler")
+    if not isinstance(handler, HTTPRouteHandler):
+        return {}
+    kinds = {name: field.kwarg_definition for name, field in handler.parsed_fn_signature.parameters.items()}
+    return {name: kind.name for name, kind in kinds.items() if isinstance(kind, ParameterKwarg) and kind.name}
 
 
 def _place_only(error: Exception) -> Exception:
@@ -148,7 +176,10 @@ def _place_only(error: Exception) -> Exception:
 
 
 def _respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    problem = problem_of(error)
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.BAD_REQUEST:
+        problem = _misfit(error, _names(request))
+    else:
+        problem = problem_of(error)
     return Response(problem.encode(), status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
 
 

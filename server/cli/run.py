@@ -35,6 +35,7 @@ def run() -> None:
     """Run everything on this machine, with a Redis of its own unless RELANCE_REDIS_URL names one."""
     known = settings()
     configure_logs(known.log_level, "run")
+    _look_at_files(known)
     kept = known.data_dir / "source.key"
     key = kept.read_text().strip() if kept.exists() else ""
 
@@ -53,6 +54,21 @@ def run() -> None:
         await Supervisor(known, os.environ).run(stop, prepare, ready)
 
     run_until_stopped(work)
+
+
+def _look_at_files(known: Settings) -> None:
+    """Refuse files that settings name and that do not do: once, before every process would.
+
+    They are read here only where there are any: what reads them takes a while to load.
+    """
+    if known.channels or (known.data_dir / "channels.toml").exists():
+        from server.channels_file import read_channels
+
+        read_channels(known)
+    if known.dkim_key:
+        from server.mail import read_signer
+
+        read_signer(known, "")
 
 
 async def _prepare(known: Settings, key: str) -> str:

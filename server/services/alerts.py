@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -18,6 +19,7 @@ from server.ports import Clock
 from server.services.access import may, require
 from server.services.masking import company, told_of
 from server.services.rulebooks import Rulebooks
+from server.services.views import bad_cursor
 from server.store.coalesce import Coalescer
 from server.store.store import Store
 
@@ -32,6 +34,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = ("won", "lost", "junk")
 LONGEST_SNOOZE: Final[Millis] = 366 * 24 * 3600 * 1000
 LONGEST_REASON: Final = 500  # characters
 
+_CURSOR: Final = re.compile(r"\d{1,15}:[0-9A-Za-z]{1,40}")  # as the store makes them
 _PATIENCE: Final = 2.0  # seconds that an act may take before it is answered as pending
 _STATUS_OF: Final[dict[Act, AlertStatus]] = {
     "claim": "claimed", "release": "open", "snooze": "snoozed", "done": "done", "dismiss": "dismissed"
@@ -74,9 +77,11 @@ class Alerts:
     ) -> AlertPage:
         """Alerts in a state (None: all that are not over), of one owner (a user's id; None: anybody), newest first.
 
-        Raises `Forbidden` unless the actor may read.
+        Raises `Forbidden` unless the actor may read, `Invalid` for a cursor that is not one of ours.
         """
         require(actor, "read", "viewer")
+        if cursor is not None and not _CURSOR.fullmatch(cursor):
+            raise bad_cursor()
         wanted = LIVE if status is None else (status,) if isinstance(status, str) else tuple(status)
         if owner is None:
             return AlertPage(*await self._store.alerts.listing(wanted, limit, cursor))
@@ -102,7 +107,7 @@ class Alerts:
         """
         require(actor, "write", "rep")
         alert = await self._load(alert_id)
-        if alert.owner != actor.id or alert.status == "snoozed":
+        if alert.owner != actor.id or alert.status != "claimed":
             _actable(alert, actor)
             alert = await self._act(actor, alert, "claim")
         if alert.owner not in ("", actor.id):

@@ -12,6 +12,7 @@ import msgspec
 
 from rules.contact import Event, Millis
 from rules.entry import Broadcast, EventReceived
+from rules.moment import EARLIEST
 from server.errors import FieldError, Invalid
 from server.store.identities import Caller
 
@@ -128,7 +129,7 @@ def _said(call: dict[str, Any], kind: str, user: str, anonymous: str, arrival: A
 
 
 def moment_of(call: dict[str, Any], field: str) -> Millis | None:
-    """A time of a call (RFC 3339; without a zone it is UTC); None where it has none."""
+    """A time of a call (RFC 3339; without a zone it is UTC), not before 1900; None where it has none."""
     text = call.get(field)
     if text is None:
         return None
@@ -136,18 +137,20 @@ def moment_of(call: dict[str, Any], field: str) -> Millis | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // _MILLI
+        millis: Millis = (moment - _EPOCH) // _MILLI
     except (TypeError, ValueError, OverflowError):
         raise _wrong(field, "must be a time such as 2026-01-31T09:30:00Z") from None
+    if millis < EARLIEST:
+        raise _wrong(field, "must not be before 1900")
+    return millis
 
 
 def _time(call: dict[str, Any], arrival: Arrival) -> Millis:
     """When it happened, by our clock: received - (sent - original), never after it was received."""
-    original = moment_of(call, "originalTimestamp")
+    field = "timestamp" if call.get("originalTimestamp") is None else "originalTimestamp"
+    original = moment_of(call, field)
     if original is None:
-        original = moment_of(call, "timestamp")
-        if original is None:
-            return arrival.received
+        return arrival.received
     if arrival.history_only:
         return min(original, arrival.received)
     sent = moment_of(call, "sentAt")
@@ -155,6 +158,8 @@ def _time(call: dict[str, Any], arrival: Arrival) -> Millis:
         sent = arrival.sent
     if sent is not None:
         original += arrival.received - sent
+        if original < EARLIEST:
+            raise _wrong(field, "must not be before 1900, by the clock that sentAt tells")
     return min(original, arrival.received)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from rules.attribute import Misfit, fit
 from rules.contact import Millis
-from rules.moment import millis
+from rules.moment import EARLIEST, millis
 from rules.rulebook import Attribute, Rulebook
 from server.errors import FieldError, Invalid
 from server.services.calls import snake_case
@@ -82,7 +82,9 @@ def guess(columns: Sequence[str], sample: Sequence[Cells], book: Rulebook, kind:
     out, an event's column that is nothing else is a property."""
     names = {column: snake_case(column) for column in columns}
     chosen: Kind = kind or ("events" if any(name in _EVENT for name in names.values()) else "contacts")
-    traits = {one.trait or name: name for name, one in book.attributes.items()}
+    traits = {name: name for name in book.attributes} | {
+        one.trait or name: name for name, one in book.attributes.items()
+    }
     targets: dict[str, str] = {}
     for column, name in names.items():
         targets[column] = _guess(name, chosen, traits, set(targets.values()))
@@ -210,17 +212,16 @@ def _number_of(cell: Any, column: str, columns: Columns) -> Any:
 
 
 def _moment(cell: Any, column: str, columns: Columns, where: tzinfo) -> Millis:
-    found = None
+    found: Millis | None = None
     if isinstance(cell, int | float) and not isinstance(cell, bool) and not _COMPACT.fullmatch(str(cell)):
-        seconds = float(cell) / (1000 if abs(cell) > 10**11 else 1)  # milliseconds, or seconds, since 1970
-        if abs(seconds) < 10**11:
-            found = datetime.fromtimestamp(seconds, UTC)
-    else:
-        found = _datetime(cell, columns.dates, where)
-    if found is None:
+        if abs(cell) < 10**14:  # milliseconds, or seconds, since 1970
+            found = int(cell if abs(cell) > 10**11 else cell * 1000)
+    elif (read := _datetime(cell, columns.dates, where)) is not None:
+        found = millis(read)
+    if found is None or found < EARLIEST:
         wrong = FieldError(column, "is no time such as 2026-01-31T09:30:00Z")
         raise Invalid("the row cannot be taken", [wrong], code="bad_row")
-    return millis(found)
+    return found
 
 
 def _datetime(cell: Any, order: Order, where: tzinfo) -> datetime | None:
@@ -241,6 +242,8 @@ def _datetime(cell: Any, order: Order, where: tzinfo) -> datetime | None:
 
 
 def _short(cell: Any, column: str, kind: str) -> str:
+    if isinstance(cell, bool) or not isinstance(cell, str | int):
+        raise Invalid("the row cannot be taken", [FieldError(column, "is no text")], code="bad_row")
     text = str(cell)
     if len(text) > (100 if kind == "message_id" else _MAX_TEXT):
         raise Invalid("the row cannot be taken", [FieldError(column, "is too long")], code="bad_row")

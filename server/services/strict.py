@@ -15,7 +15,7 @@ import msgspec
 
 from server.errors import FieldError, Invalid
 
-__all__ = ["Broken", "Item", "decode_batch", "decode_object", "decode_record"]
+__all__ = ["Broken", "Item", "decode_batch", "decode_object", "decode_record", "without_value"]
 
 T = TypeVar("T")
 
@@ -180,12 +180,17 @@ def _invalid(error: Exception, within: str = "") -> Invalid:
     """The mistake as ours. msgspec's messages hold types and places, but a place may name a key of the sender's."""
     if isinstance(error, msgspec.ValidationError):
         message, _, place = str(error).partition(" - at ")
-        return _malformed(message, _place(place, within))
+        return _malformed(without_value(message), _place(place, within))
     if isinstance(error, UnicodeDecodeError):
         return _malformed("the body is not UTF-8")
     if isinstance(error, RecursionError):
         return _malformed("the body is nested too deeply")
     return _malformed(str(error))
+
+
+def without_value(message: str) -> str:
+    """A message of msgspec without the value that some of them repeat: it may be personal."""
+    return "none of the values it may have" if message.startswith("Invalid enum value") else message
 
 
 def _place(place: str, within: str) -> str:

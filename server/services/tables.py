@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
+from codecs import BOM_UTF8
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from datetime import date, datetime, time
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO, TypeAlias
 
 from server.errors import Invalid
+from server.services.strict import decode_object
 
 __all__ = ["Cells", "Row", "Table", "open_table"]
 
@@ -80,7 +81,7 @@ class Table:
     def _csv(self) -> Generator[tuple[int, list[Any]], None, None]:
         encoding = _encoding(self.path)
         with self.path.open(encoding=encoding, newline="", errors="strict") as file:
-            delimiter = _delimiter(file, self._kind)
+            delimiter = _delimiter(file, self.path)
             csv.field_size_limit(_CELL)
             reader = csv.reader(self._counted(file), delimiter=delimiter, strict=True)
             number = 1
@@ -90,6 +91,8 @@ class Table:
                     number = reader.line_num + 1
             except csv.Error as problem:
                 raise Invalid(f"{self.path.name}, line {reader.line_num}: {problem}", code="wrong_file") from None
+            except UnicodeError:
+                raise _unreadable(self.path) from None
 
     def _counted(self, file: TextIO) -> Iterator[str]:
         self.done = 0
@@ -105,14 +108,9 @@ class Table:
                 if not line.strip():
                     continue
                 try:
-                    found = json.loads(line)
-                except (ValueError, RecursionError):
-                    yield Row(number, {}, "is no JSON")
-                    continue
-                if isinstance(found, dict):
-                    yield Row(number, found)
-                else:
-                    yield Row(number, {}, "is no JSON object")
+                    yield Row(number, decode_object(line.removeprefix(BOM_UTF8) if number == 1 else line))
+                except Invalid as wrong:
+                    yield Row(number, {}, f"is no JSON object that can be taken: {wrong.errors[0].message}")
 
     def _sheet(self) -> Generator[tuple[int, list[Any]], None, None]:
         from openpyxl import load_workbook  # as large as all the rest, and rarely used
@@ -153,10 +151,17 @@ def _encoding(path: Path) -> str:
         return "cp1252" if rest else "utf-8-sig"
 
 
-def _delimiter(file: TextIO, kind: str) -> str:
-    sample = file.read(_SAMPLE)
-    file.seek(0)
-    if kind == ".tsv":
+def _unreadable(path: Path) -> Invalid:
+    return Invalid(f"{path.name} holds what is text in neither UTF-8, UTF-16 nor Windows-1252", code="wrong_file")
+
+
+def _delimiter(file: TextIO, path: Path) -> str:
+    try:
+        sample = file.read(_SAMPLE)
+        file.seek(0)
+    except UnicodeError:
+        raise _unreadable(path) from None
+    if path.suffix.lower() == ".tsv":
         return "\t"
     head = sample.split("\n", 1)[0]
     found = max(_DELIMITERS, key=head.count)

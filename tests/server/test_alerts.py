@@ -125,6 +125,14 @@ async def test_a_lead_that_is_over_cannot_be_claimed_or_released(shop):
     assert (claim.value.code, claim.value.current) == ("alert_over", "done")
 
 
+async def test_who_finished_a_lead_cannot_claim_it_again(shop):
+    alert = await shop.fill_cart()
+    await shop.alerts.done(ANA, alert.id, "won")
+    with pytest.raises(Conflict) as claim:
+        await shop.alerts.claim(ANA, alert.id)
+    assert (claim.value.code, claim.value.current) == ("alert_over", "done")
+
+
 async def test_only_the_owner_or_an_approver_releases_a_lead(shop):
     alert = await shop.fill_cart()
     await shop.alerts.claim(ANA, alert.id)

@@ -33,6 +33,9 @@ def test_a_day_is_the_same_for_the_same_seed_and_each_visitors_steps_are_in_orde
             known.add(step.user)
         if step.user:
             assert step.user in known, "nobody is named before they say who they are"
+    agreed = {step.user: at for at, step in enumerate(steps) if step.kind == "consent"}
+    fair = {step.user: at for at, step in enumerate(steps) if step.kind == "fair"}
+    assert all(agreed.get(user, -1) < at for user, at in fair.items()), "the scenario of the fair asks for a consent"
     orders = [step for step in steps if step.body.get("event") == "Order Completed"]
     carts = {step.body["properties"]["cart_id"] for step in steps if step.body.get("event") == "Product Added"}
     bought = {step.body["properties"]["cart_id"] for step in orders}
@@ -51,6 +54,13 @@ async def test_mails_that_go_to_no_server_are_kept_and_read(tmp_path: Path) -> N
     assert (tmp_path / "mails").stat().st_mode & 0o077 == 0
 
 
+def _thanked(visitors: int) -> int:
+    """How many of a day were met at the fair and agreed to offers, for which they are thanked."""
+    steps = day(visitors)
+    offers = {step.user for step in steps if step.kind == "consent" and step.body["purpose"] == "offers"}
+    return len(offers & {step.user for step in steps if step.kind == "fair"})
+
+
 @pytest.mark.slow
 def test_a_day_is_played_and_its_mails_are_shown_in_a_browser(tmp_path: Path) -> None:
     local = {"RELANCE_SMTP_URL": "local:", "RELANCE_MAIL_FROM": "Shop <news@shop.example>"}
@@ -61,6 +71,9 @@ def test_a_day_is_played_and_its_mails_are_shown_in_a_browser(tmp_path: Path) ->
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         running.wait_quiet()
+        bearer = {"Authorization": f"Bearer {running.key('reader', 'read')}"}
+        fair = httpx.get(f"{running.url}/v1/scenarios/demo_fair", headers=bearer).json()["scenario"]
+        assert fair["started"] == _thanked(12) == 1
         page = httpx.get(f"{running.url}/mailbox").text
         names = re.findall(r'href="/mailbox/([0-9a-f-]+\.eml)"', page)
         assert names, "the welcome of those who agreed"

@@ -287,6 +287,8 @@ async def test_a_consent_holds_before_it_is_answered_even_of_somebody_unknown(sh
         ({"channel": "sms"}, 422),
         ({"time": "yesterday"}, 422),
         ({"source": None}, 400),
+        ({"source": ""}, 400),
+        ({"time": "0001-01-01T00:00:00+10:00"}, 422),
         ({"extra": 1}, 400),
         ({"purpose": 7}, 400),
     ],
@@ -296,6 +298,13 @@ async def test_a_wrong_consent_is_refused_and_makes_nobody(shop, client, service
     is_problem(await client.post("/v1/contacts/email:new@shop.example/consents", json=act), status)
     assert await services.store.contacts.count() == 0
     assert await services.store.log.lag() == 0
+
+
+async def test_a_refusal_does_not_repeat_what_was_sent(shop, client):
+    act = {"purpose": "newsletter", "action": "zoe@shop.example", "source": "checkout"}
+    answer = await client.post("/v1/contacts/user:42/consents", json=act)
+    assert [error["path"] for error in is_problem(answer, 400)["errors"]] == ["action"]
+    assert "zoe" not in answer.text
 
 
 async def test_a_consent_of_an_unknown_id_is_not_found(shop, client):
@@ -358,6 +367,43 @@ async def test_a_limit_is_a_whole_number_within_bounds(shop, client, limit):
     problem = is_problem(await client.get("/v1/segments/warm/members", params={"limit": limit}), 400)
     assert "limit" in problem["detail"]
     assert len(limit) < 4 or limit not in json.dumps(problem)
+
+
+PAGED = (
+    "/v1/contacts", "/v1/contacts?segment=warm", "/v1/contacts?list=customers", "/v1/contacts/user:42/timeline",
+    "/v1/segments/warm/members", "/v1/lists/customers/members", "/v1/alerts", "/v1/alerts?owner=u1",
+    "/v1/deliveries", "/v1/rejected",
+)  # fmt: skip
+
+
+async def test_a_cursor_that_is_none_of_ours_is_refused(shop, client):
+    await shop.post("/v1/identify", json={"userId": "42"})
+    await settled(client)
+    for path in PAGED:
+        for cursor in ("null", "(", "nan:A", "+inf:", "1e9:A", "☃"):
+            problem = is_problem(await client.get(path, params={**httpx.URL(path).params, "cursor": cursor}), 422)
+            assert [error["path"] for error in problem["errors"]] == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/deliveries?state=zoe@shop.example", "state"),
+        ("/v1/alerts?status=zoe@shop.example", "status"),
+        ("/v1/contacts?limit=zoe@shop.example", "limit"),
+        ("/v1/runs", "contact"),
+    ],
+)
+async def test_a_parameter_that_does_not_fit_is_named_as_it_was_sent(client, path, name):
+    answer = await client.get(path)
+    problem = is_problem(answer, 400)
+    assert [error["path"] for error in problem["errors"]] == [name]
+    assert "shop.example" not in answer.text
+
+
+async def test_a_header_that_does_not_fit_is_named_as_it_was_sent(client):
+    answer = await client.put("/v1/rulebook", content="", headers={"if-match": '"' + "1" * 40 + '"'})
+    assert [error["path"] for error in is_problem(answer, 400)["errors"]] == ["If-Match"]
 
 
 # --- the rulebook -----------------------------------------------------------------------------------------------
@@ -593,7 +639,9 @@ async def test_health_ready_and_figures(shop, client):
     await shop.post("/v1/page", json={"userId": "42"})
     await settled(client)
     assert (await client.get("/ready")).json() == {"ready": True, "lag": 0, "bots": {}}
-    figures = (await client.get("/metrics")).text
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    figures = answer.text
     assert 'relance_events_total{outcome="taken",source="shop"} 1.0' in figures
     assert "relance_log_entries_waiting 0" in figures
 

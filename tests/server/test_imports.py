@@ -131,6 +131,45 @@ async def test_rows_that_cannot_be_taken_are_told_with_their_reason_and_disturb_
     assert (await office.contact("user", "6")).attributes == {"spent": 5, "plan": "pro"}
 
 
+def _order(fields: str) -> str:
+    return '{"event": "Order Completed", ' + fields + "}"
+
+
+async def test_lines_that_are_no_json_that_can_be_taken_are_bad_rows(office: Office, tmp_path: Path) -> None:
+    rows = [
+        '"user": "1", "amount": 5', '"user"', '"user": "1", "amount": NaN', '"user": "1", "amount": 1e999',
+        '"user": {"a": 1}', '"user": true', '"user": "1", "user": "2"', '"user": "1", "time": "0001-01-01T00:00:00Z"',
+        '"user": "1", "time": -90000000000', '"user": 7, "time": 1767225600',
+    ]  # fmt: skip
+    lines = ["\ufeff" + _order(rows[0]), *map(_order, rows[1:]), "[1]"]
+    path = write(tmp_path / "c.jsonl", "\n".join(lines))
+    outcome = await office.take(path)
+    assert (outcome.rows, [bad.row.number for bad in office.bad]) == (2, [2, 3, 4, 5, 6, 7, 8, 9, 11])
+    assert (await office.contact("user", "1")).score == (await office.contact("user", "7")).score == 10
+
+
+async def test_a_file_of_bytes_that_are_no_text_is_told_so(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_bytes(b"user,city\n1,\x8f\x81\n")
+    with pytest.raises(Invalid, match="neither UTF-8"):
+        open_table(path)
+    path.write_bytes(b"user,city\n" + b"1,Bern\n" * 20_000 + b"2,\x8f\x81\n")
+    with pytest.raises(Invalid, match="neither UTF-8"):
+        await office.take(path)
+
+
+async def test_a_column_is_an_attribute_by_its_own_name_as_well_as_by_its_traits(
+    office: Office, tmp_path: Path
+) -> None:
+    await publish(office.store, RULES + 'attribute country: text, from "address_country"\n')
+    path = write(tmp_path / "c.csv", "user,country\n1,FR\n")
+    await office.take(path)
+    assert (await office.contact("user", "1")).attributes == {"country": "FR"}
+    path = write(tmp_path / "d.csv", "user,address_country\n2,BE\n")
+    await office.take(path)
+    assert (await office.contact("user", "2")).attributes == {"country": "BE"}
+
+
 async def test_events_of_json_lines_change_scores_and_segments_and_start_nothing(
     office: Office, tmp_path: Path, clock: FakeClock
 ) -> None:

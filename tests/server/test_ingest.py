@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rules.entry import EventReceived, Joined
+from rules.moment import instant
 from server.services.calls import snake_case
 from server.store.rejected import Rejected
 
@@ -160,6 +161,27 @@ async def test_imported_events_are_history_and_keep_their_times(api, services, c
     assert answer.status_code == 200
     entry = await taken(services)
     assert (entry.time, entry.history_only) == (clock.now() - 1_000, True)
+
+
+@pytest.mark.parametrize(
+    ("times", "path"),
+    [
+        ({"timestamp": "0001-01-01T00:00:00Z"}, "timestamp"),
+        ({"timestamp": "1900-01-01T00:00:00+10:00"}, "timestamp"),
+        ({"originalTimestamp": "0001-01-01T00:00:00Z", "sentAt": "9999-12-31T23:59:59Z"}, "originalTimestamp"),
+        ({"originalTimestamp": "2026-01-01T00:00:00Z", "sentAt": "9999-12-31T23:59:59Z"}, "originalTimestamp"),
+        ({"sentAt": "0001-01-01T00:00:00Z", "timestamp": "2026-01-01T00:00:00Z"}, "sentAt"),
+    ],
+)
+async def test_a_time_that_no_calendar_reaches_is_refused_and_named(api, services, times, path):
+    answer = await api.post("/v1/track", json=GOOD | times)
+    assert (answer.status_code, [each["path"] for each in answer.json()["errors"]]) == (400, [path])
+    assert await services.store.log.lag() == 0
+
+
+async def test_an_event_as_old_as_an_event_may_be_is_taken(api, services):
+    await api.post("/v1/track", json=GOOD | {"timestamp": "1900-01-01T00:00:00Z"})
+    assert instant((await taken(services)).time).isoformat() == "1900-01-01T00:00:00+00:00"
 
 
 async def test_a_time_without_a_zone_is_utc(api, services, clock):

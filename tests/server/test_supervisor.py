@@ -129,6 +129,34 @@ def test_a_port_that_is_taken_is_one_clear_line(installation: Installation, tmp_
     assert len(second.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("CHANNELS", None, "RELANCE_CHANNELS: there is no file"),
+        ("CHANNELS", "[sms", "Expected ']'"),
+        ("CHANNELS", '[sms]\nurl = "gateway"\nform = {To = "{to}"}', "[sms] url must be one such as"),
+        ("CHANNELS", '[push]\nurl = "https://gateway.example"', "[push] wants either `form` or `json`"),
+        ("DKIM_KEY", None, "RELANCE_DKIM_KEY must be the path of a private RSA key"),
+        ("DKIM_KEY", "no key", "RELANCE_DKIM_KEY must be the path of a private RSA key"),
+        ("DATA_DIR", "a file", "set RELANCE_DATA_DIR"),
+    ],
+)
+def test_a_file_that_does_not_do_is_one_clear_line(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+    path = tmp_path / "file"
+    if text is not None:
+        path.write_text(text)
+    wrong = {"RELANCE_DATA_DIR": str(tmp_path / "data"), "RELANCE_DKIM_SELECTOR": "one", f"RELANCE_{name}": str(path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "run"],
+        env=Installation(tmp_path).environment | wrong,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, said in done.stderr, len(done.stderr.splitlines())) == (2, True, 1), done.stderr
+
+
 @pytest.mark.slow
 def test_another_secret_key_than_the_datas_stops_everything_with_the_reason(tmp_path: Path) -> None:
     with Installation(tmp_path):
