@@ -60,12 +60,14 @@ def ended(before: MessageDelivery, state: MessageState, reason: str, now: Millis
     return replace(before, state=state, reason=reason, not_before=0, slot=0, updated=now)
 
 
-def told(delivery: MessageDelivery, now: Millis) -> EventReceived | None:
+def told(delivery: MessageDelivery, now: Millis, *, dead: bool = False) -> EventReceived | None:
     """The event by which the contact's history learns what became of a message; None where it does not.
 
-    The same outcome of the same delivery is the same event.
+    `dead`: it failed because its address is. The same outcome of the same delivery is the same event; a report of the
+    bounce that comes after is that, too.
     """
     about: dict[str, Value] = {"message": delivery.message, "channel": delivery.channel, "purpose": delivery.purpose}
+    outcome = f"{delivery.state}:{delivery.reason}".removesuffix(":")
     match delivery.state:
         case "sent":
             name = _EVENTS.get(delivery.channel, f"{delivery.channel.capitalize()} Sent")
@@ -73,6 +75,10 @@ def told(delivery: MessageDelivery, now: Millis) -> EventReceived | None:
         case "refused":
             name = "Message Refused"
             about |= {"reason": delivery.reason}
+        case "failed" if dead and delivery.channel == "email":
+            name, outcome = "Email Bounced", "bounced"
+            about |= {"delivery": delivery.id, delivery.statement: delivery.rule}
+            about |= {"kind": "hard", "reason": delivery.reason.rpartition(" ")[2]}
         case _:
             return None
     if is_test(delivery) or delivery.reason == "no_contact":
@@ -81,7 +87,7 @@ def told(delivery: MessageDelivery, now: Millis) -> EventReceived | None:
         name=name,
         time=now,
         received=now,
-        message_id=":".join(filter(None, (delivery.id, delivery.state, delivery.reason))),
+        message_id=f"{delivery.id}:{outcome}",
         properties=about,
         source="relance",
     )

@@ -221,7 +221,8 @@ class Sending:
                 "message not sent", delivery=delivery.id, channel=delivery.channel, state=after.state,
                 attempts=after.attempts, reason=error.reason,
             )  # fmt: skip
-        if isinstance(error, ChannelRefused) and error.suppress:
+        dead = isinstance(error, ChannelRefused) and error.suppress
+        if dead:
             with suppress(Unavailable):
                 await self._clearance.suppress(outbound)
         nothing_sent = after.state in ("waiting", "failed")
@@ -229,7 +230,8 @@ class Sending:
         unread = None
         if after.state == "sent" and outbound.tracked and delivery.channel == "email" and not is_test(delivery):
             unread = unread_member(delivery.contact, delivery.id, delivery.message), now + IGNORED_AFTER
-        return await self._finish(held, replace(after, reserved=0), again=again, given_back=given_back, unread=unread)
+        after = replace(after, reserved=0)
+        return await self._finish(held, after, again=again, given_back=given_back, unread=unread, dead=dead)
 
     async def _called(self, channel: MessageChannel, outbound: Outbound) -> tuple[str, ChannelError | None]:
         try:
@@ -264,9 +266,10 @@ class Sending:
         again: Millis | None = None,
         given_back: Millis | None = None,
         unread: tuple[str, Millis] | None = None,
+        dead: bool = False,
     ) -> Moments:
         """Write the outcome down, trying for as long as the message is ours: one that is lost leaves it unknown."""
-        entry = told(after, self._clock.now())
+        entry = told(after, self._clock.now(), dead=dead)
         while True:
             try:
                 now = self._clock.now()

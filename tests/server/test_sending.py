@@ -400,6 +400,9 @@ async def test_a_refusal_of_the_channel_is_final_and_a_dead_address_suppressed(o
     assert {await office.state(first), await office.state(second)} == {
         ("failed", "552 too large"), ("failed", "550 5.1.1"),
     }  # fmt: skip
+    [bounced] = await office.told()
+    assert (bounced.name, bounced.message_id.partition(":")[2]) == ("Email Bounced", "bounced")
+    assert (bounced.properties["kind"], bounced.properties["reason"]) == ("hard", "5.1.1")
     third = await office.post()
     await office.send()
     assert await office.state(third) == ("refused", "suppressed")
