@@ -21,7 +21,7 @@ _CORS: Final = {"access-control-allow-origin": "*"}
 def settings_route(sources: Sources, public_url: str) -> HTTPRouteHandler:
     """The route of the settings. `public_url` is where browsers reach us; "": where the request was sent to."""
 
-    @get("/v1/projects/{write_key:str}/settings", summary="Settings of analytics.js", tags=["Events"])
+    @get("/v1/projects/{write_key:str}/settings", summary="Settings of analytics.js", tags=["Events"], security=[{}])
     async def analytics_settings(request: Request[Any, Any, Any], write_key: FromPath[str]) -> Response[bytes]:
         """What analytics.js 2 reads at its start: one destination, which is this server."""
         if await sources.authenticate(write_key) is None:

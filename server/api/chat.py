@@ -26,13 +26,13 @@ def chat_routes(bots: Mapping[str, Bot]) -> list[HTTPRouteHandler]:
             raise NotFound(f"there is no {platform} bot here", code="no_bot")
         body = await read_body(dict(request.scope["headers"]), request.receive, ANY, _LIMITS)
         status, headers, answer = await bot.dispatch(dict(request.headers), body)
-        return Response(answer, status_code=status, headers=_others(headers), media_type=_media_type(headers))
+        return Response(answer, status_code=status, headers={**_others(headers), "content-type": _media_type(headers)})
 
-    @post("/slack", status_code=200, summary="Events, commands and interactions of Slack", tags=["Chat"])
+    @post("/slack", status_code=200, summary="Events, commands and interactions of Slack", tags=["Chat"], security=[{}])
     async def slack(request: Request[Any, Any, Any]) -> Response[bytes]:
         return await hand_over("slack", request)
 
-    @post("/telegram", status_code=200, summary="Updates of Telegram", tags=["Chat"])
+    @post("/telegram", status_code=200, summary="Updates of Telegram", tags=["Chat"], security=[{}])
     async def telegram(request: Request[Any, Any, Any]) -> Response[bytes]:
         return await hand_over("telegram", request)
 

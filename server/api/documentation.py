@@ -24,6 +24,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from server.api.ingest import BATCH_PATHS, EVENT_PATHS
 from server.api.problems import MEDIA_TYPE
 from server.api.reference_page import ReferencePage
+from server.api.refusals import PROBLEM, describe_refusals
 
 __all__ = ["OPENAPI", "describing"]
 
@@ -59,6 +60,7 @@ _REFUSALS: Final = {
     "400": "The body is not valid; `errors` says where.",
     "401": "No source has this write key.",
     "403": "A browser source may not do this.",
+    "408": "The body came too slowly.",
     "413": "The body is over its limit: 32 KB an event, 500 KB a batch.",
     "415": "The body is not JSON in UTF-8.",
     "429": "The source is over its rate; see Retry-After.",
@@ -76,6 +78,7 @@ def describing(app: Litestar, others: ASGIApp) -> ASGIApp:
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal described
         if not described and scope["type"] == ScopeType.HTTP and scope["path"].startswith("/docs"):
+            describe_refusals(app.openapi_schema)
             _describe_events(app)
             described = True
         await others(scope, receive, send)
@@ -101,7 +104,7 @@ def _item(path: str, summary: str, example: dict[str, Any]) -> PathItem:
     types = ("application/json", "text/plain") if len(path) == len("/v1/t") else ("application/json",)
     responses = {"200": OpenAPIResponse(description="Stored.", content={"application/json": taken})}
     for status, text in _REFUSALS.items():
-        responses[status] = OpenAPIResponse(description=text, content={MEDIA_TYPE: OpenAPIMediaType(schema=schema)})
+        responses[status] = OpenAPIResponse(description=text, content={MEDIA_TYPE: PROBLEM})
     operation = Operation(
         tags=["Events"],
         summary=summary,

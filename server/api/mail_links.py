@@ -35,7 +35,7 @@ class MailLinkRoutes(Controller):
     """`/l/…`, `/o/….gif` and `/unsubscribe/…`: their tokens are sealed, so they need no key."""
 
     tags = ("Contacts' own pages",)
-    security: list[dict[str, list[str]]] = []  # noqa: RUF012 - Litestar's own way
+    security: list[dict[str, list[str]]] = [{}]  # noqa: RUF012 - Litestar's own way
     path = "/"
 
     @route("/l/{token:str}", http_method=_READ, status_code=302, summary="Follow a link of a mail")

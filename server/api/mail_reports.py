@@ -38,6 +38,7 @@ class MailReportRoutes(Controller):
     """For the write key of a server source (Basic or Bearer), or an API key with the scope `write`."""
 
     tags = ("E-mail",)
+    security: list[dict[str, list[str]]] = [{"writeKey": []}, {"apiKey": []}]  # noqa: RUF012 - Litestar's own way
     path = "/"
 
     @post(

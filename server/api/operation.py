@@ -32,13 +32,13 @@ class _Ready(msgspec.Struct, frozen=True):
     recompute: _Recompute | msgspec.UnsetType = msgspec.UNSET
 
 
-@get("/health", summary="Alive", tags=["Operation"])
+@get("/health", summary="Alive", tags=["Operation"], security=[{}])
 async def health() -> dict[str, str]:
     """That this process answers."""
     return {"status": "ok"}
 
 
-@get("/ready", summary="Ready to work", tags=["Operation"])
+@get("/ready", summary="Ready to work", tags=["Operation"], security=[{}])
 async def ready(services: From) -> Response[_Ready]:
     """200 or 503. `lag` 0 means that every acknowledged event has taken effect."""
     seen = await services.status.snapshot()
@@ -50,7 +50,13 @@ async def ready(services: From) -> Response[_Ready]:
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
     """The route of a registry's figures."""
 
-    @get("/metrics", summary="Figures for Prometheus", tags=["Operation"])
+    @get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        tags=["Operation"],
+        security=[{}],
+        media_type="text/plain",
+    )
     async def figures(services: From) -> Response[bytes]:
         # As a header: to a media type Litestar would add a second charset, for which Prometheus refuses the answer.
         return Response(metrics.text(await services.status.snapshot()), headers={"content-type": CONTENT_TYPE})

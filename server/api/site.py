@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, get, post, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath
 
 from server.api.bodies import described
@@ -17,7 +18,7 @@ from server.api.problems import MEDIA_TYPE, problem_of
 from server.api.wiring import From, Who
 from server.errors import Unauthorized
 from server.model.device import DevicePlatform
-from server.services.site_inbox import InboxToken
+from server.services.site_inbox import Inbox, InboxToken
 from server.services.strict import decode_record
 from server.store.identities import Caller
 
@@ -29,6 +30,7 @@ _PREFLIGHT: Final = {
     "access-control-allow-headers": "authorization, content-type",
     "access-control-max-age": "86400",
 }
+_DONE: Final = {200: ResponseSpec(data_container=dict[str, bool], description="It is done.")}
 _EXAMPLE: Final = {"userId": "42", "platform": "android", "token": "fcm-token"}
 
 
@@ -70,8 +72,9 @@ async def _answered(request: Request[Any, Any, Any], work: Any) -> Response[byte
     status_code=200,
     summary="Register a device for pushes, or forget it; with the write key of a source",
     tags=["Site"],
-    security=[{}],
+    security=[{"writeKey": []}, {}],
     operation_class=described(_EXAMPLE),
+    responses=_DONE,
 )
 async def devices(services: From, request: Request[Any, Any, Any]) -> Response[bytes]:
     """A phone has `platform` and `token`; a browser sends `subscription`, as `PushSubscription.toJSON()` gives it."""
@@ -106,6 +109,7 @@ async def push_key(services: From) -> Response[dict[str, str]]:
     summary="What lies in a contact's inbox on the site; `Authorization: Bearer <the contact's token>`",
     tags=["Site"],
     security=[{}],
+    responses={200: ResponseSpec(data_container=Inbox, description="What lies there.")},
 )
 async def inbox(services: From, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The newest first, with how many are not read."""
@@ -119,6 +123,7 @@ async def inbox(services: From, request: Request[Any, Any, Any]) -> Response[byt
     summary="Note that a message of the inbox was read",
     tags=["Site"],
     security=[{}],
+    responses=_DONE,
 )
 async def read(services: From, request: Request[Any, Any, Any], message: FromPath[str]) -> Response[bytes]:
     """With the contact's token."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
+from litestar.openapi import ResponseSpec
 
 from server.api.bodies import described
 from server.api.guard import JSON, PLAIN, Limits, read_body
@@ -45,6 +46,7 @@ class _Joined(msgspec.Struct, frozen=True):
     tags=["Events"],
     security=[{}],
     operation_class=described(_EXAMPLE),
+    responses={200: ResponseSpec(data_container=_Joined, description="Whether the two are one now.")},
 )
 async def visitor(services: From, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The token of a click is the proof, so no key is needed: scripts of the site and its server may call it."""

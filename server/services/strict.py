@@ -189,8 +189,11 @@ def _invalid(error: Exception, within: str = "") -> Invalid:
 
 
 def without_value(message: str) -> str:
-    """A message of msgspec without the value that some of them repeat: it may be personal."""
-    return "none of the values it may have" if message.startswith("Invalid enum value") else message
+    """A message of msgspec without the value that some of them repeat, or a name that is none: it may be personal."""
+    if message.startswith("Invalid enum value"):
+        return "none of the values it may have"
+    field = message.removeprefix("Object contains unknown field ").strip("`")
+    return message if field == message or field.isidentifier() else "Object contains an unknown field"
 
 
 def _place(place: str, within: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
 
+from server.api.refusals import describe_refusals
 from server.app import create_app
 from tests.engines import drain, engine_on
 
@@ -34,16 +37,41 @@ trigger bought: on "Order Completed"
 ALL = ("read", "write", "rules", "consent", "admin")
 
 
+class Documented:
+    """Holds that what is answered is what the OpenAPI document says of the route: its status, its media type."""
+
+    def __init__(self, app: Litestar) -> None:
+        describe_refusals(app.openapi_schema)
+        self._paths = app.openapi_schema.to_schema()["paths"]
+
+    async def check(self, answer: httpx.Response) -> None:
+        path = answer.request.url.path.rstrip("/")
+        found = [known for known in self._paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path)]
+        operation = self._paths[min(found, key=lambda known: known.count("{"))] if found else {}
+        said = operation.get(answer.request.method.lower())
+        if said is None:
+            assert answer.status_code in (404, 405) or path.startswith("/docs") or answer.request.method == "OPTIONS"
+            return
+        assert str(answer.status_code) in said["responses"], f"{answer.request.method} {path}: {answer.status_code}"
+        media = answer.headers.get("content-type", "").partition(";")[0]
+        content = said["responses"][str(answer.status_code)].get("content") or {}
+        assert not content or media in content, f"{path}: {media} is not documented"
+
+
 @pytest.fixture
 async def program(services, app) -> AsyncIterator[Callable[..., Awaitable[httpx.AsyncClient]]]:
     """Makes clients that hold an API key with some scopes."""
     made: list[httpx.AsyncClient] = []
+    documented = Documented(app)
 
     async def make(*scopes: str) -> httpx.AsyncClient:
         key = await services.sources.add_key(f"key{len(made)}", scopes or ALL)
         transport = httpx.ASGITransport(app)
         headers = {"authorization": f"Bearer {key}"}
-        made.append(httpx.AsyncClient(transport=transport, base_url="http://relance.test", headers=headers))
+        hooks = {"response": [documented.check]}
+        made.append(
+            httpx.AsyncClient(transport=transport, base_url="http://relance.test", headers=headers, event_hooks=hooks)
+        )
         return made[-1]
 
     yield make
@@ -305,6 +333,10 @@ async def test_a_refusal_does_not_repeat_what_was_sent(shop, client):
     answer = await client.post("/v1/contacts/user:42/consents", json=act)
     assert [error["path"] for error in is_problem(answer, 400)["errors"]] == ["action"]
     assert "zoe" not in answer.text
+    answer = await client.post("/v1/contacts/user:42/consents", json={"zoe@shop.example": 1, **act, "action": "grant"})
+    assert "zoe" not in is_problem(answer, 400)["errors"][0]["message"]
+    answer = await client.post("/v1/contacts/user:42/consents", json={"purpse": 1, **act, "action": "grant"})
+    assert "`purpse`" in is_problem(answer, 400)["errors"][0]["message"]
 
 
 async def test_a_consent_of_an_unknown_id_is_not_found(shop, client):
