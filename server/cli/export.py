@@ -84,13 +84,16 @@ def _print(of: Of, name: str, jsonl: bool) -> None:
         exports = relance.services.exports
         writer = csv.writer(sys.stdout)
         columns = await exports.columns(operator())
+        rows = exports.rows(operator(), of, name)
+        row = await anext(rows, None)  # of what does not exist, nothing is printed
         if not jsonl:
             writer.writerow(columns)
-        async for row in exports.rows(operator(), of, name):
+        while row is not None:
             if jsonl:
                 sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
             else:
                 writer.writerow([_cell(row[column]) for column in columns])
+            row = await anext(rows, None)
 
     with_relance(work)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from server.channels.mail_address import usual_address
 from server.errors import FieldError, Forbidden, Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.suppression import SUPPRESSION_REASONS, Suppression, SuppressionReason
@@ -48,6 +49,8 @@ class Suppressions:
             raise Invalid(f"channels are {', '.join(CHANNELS)}", [FieldError("channel", "is none of ours")])
         if not address.strip():
             raise Invalid("the address is missing", [FieldError("address", "is missing")])
+        if channel == "email" and actor is not SYSTEM and not usual_address(address):
+            raise Invalid("this is no e-mail address", [FieldError("address", "is no e-mail address")])
         known: SuppressionReason = reason if reason in SUPPRESSION_REASONS else "by hand"
         by = "" if actor is SYSTEM else actor.id
         record = Suppression(channel=channel, reason=known, since=self._clock.now(), contact=contact, by=by)

@@ -48,6 +48,9 @@ async def test_an_address_is_suppressed_listed_and_lifted(shell):
     await shell("suppression", "remove", "email", ZOE)
     assert json.loads(await shell("suppression", "list", "--json")) == []
     assert (await shell.result("suppression", "remove", "email", ZOE)).exit_code != 0
+    mistyped = await shell.result("suppression", "add", "email", "zoe home.example")
+    assert "no e-mail address" in str(mistyped.exception)
+    assert json.loads(await shell("suppression", "list", "--json")) == []
 
 
 async def test_the_mail_server_pipes_what_comes_back(shell):

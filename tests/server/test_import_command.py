@@ -68,7 +68,7 @@ def test_contacts_go_in_and_come_out_again(installation: Installation, tmp_path:
     assert (zoe["first_name"], zoe["note"]) == ("Zoé", "'=1+1")
     assert installation.relance("export", "list", "fair", "--jsonl") == ""
     unknown = relance(installation, "export", "segment", "nobody")
-    assert (unknown.returncode, "no segment nobody" in unknown.stderr) == (1, True)
+    assert (unknown.returncode, "no segment nobody" in unknown.stderr, unknown.stdout) == (1, True, "")
 
 
 def test_rows_of_one_event_are_events_without_being_said_to_be(installation: Installation, tmp_path: Path) -> None:
