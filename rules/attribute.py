@@ -44,7 +44,7 @@ def fit(attribute: Attribute, value: Value) -> Value:
         case "date":
             return _datetime(value, "not a date").date().isoformat()
         case "datetime":
-            return _datetime(value, "not a date and time").astimezone(UTC).isoformat()
+            return _utc(_datetime(value, "not a date and time")).isoformat()
         case "list of text":
             if isinstance(value, list) and all(isinstance(item, str) for item in value):
                 return value
@@ -72,6 +72,13 @@ def _datetime(value: Value, reason: str) -> datetime:
     except ValueError:
         raise Misfit(reason) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the first and the last hours of what has a date have none in UTC
+        raise Misfit("not a date and time") from None
 
 
 def read(attribute: Attribute, value: Value) -> Any:

@@ -110,6 +110,7 @@ def test_traits_are_typed_mapped_and_undeclared_ones_are_not_stored(shop: Story)
         ("vip", False, False, "perhaps"),
         ("birthday", "1990-02-28", "1990-02-28", "yesterday"),
         ("last_call", "2026-03-02T10:00:00+01:00", "2026-03-02T09:00:00+00:00", 12),
+        ("last_call", "2026-03-02T10:00:00Z", "2026-03-02T10:00:00+00:00", "0001-01-01T00:00:00+10:00"),
         ("plan", "pro", "pro", "gold"),
         ("wishlist", ["a", "b"], ["a", "b"], ["a", 1]),
     ],
