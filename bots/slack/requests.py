@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bots.copies import shown_alert
 from bots.slack.cards import alert_of
 from bots.slack.render import ACTION
 from bots.slack.text import unescape
@@ -40,7 +41,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     `team` is the workspace of the person, `workspace` the one in which they ask: in a shared channel they may differ.
     `trigger` lets a form be opened, within three seconds; `view` is the form that a pressed button stands in; `file`
     is what was sent in a direct message. `chat` are the addresses of the channel that it was asked in, its id first.
-    `home`: App Home was opened, or the button stands there. `message` is what the shortcut "why?" was used on.
+    `home`: App Home was opened, or the button stands there. `message` is what the shortcut "why?" was used on,
+    `card` the card that a pressed button stands on.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     home: bool = False
     workspace: str = ""
     message: Pointed | None = None
+    card: Pointed | None = None
 
 
 class _Typed(msgspec.Struct):
@@ -92,6 +95,11 @@ class _View(msgspec.Struct):
     type: str = ""
 
 
+class _Message(msgspec.Struct):
+    ts: str = ""
+    blocks: list[dict[str, Any]] = []
+
+
 class _Pressed(msgspec.Struct):
     user: _User
     actions: list[_Action]
@@ -100,6 +108,7 @@ class _Pressed(msgspec.Struct):
     response_url: str = ""
     channel: _Id | None = None
     view: _View | None = None
+    message: _Message | None = None
 
 
 class _Shortcut(msgspec.Struct):
@@ -177,7 +186,17 @@ def _pressed(pressed: _Pressed, prefix: str) -> Asked | None:
         view=pressed.view.id if pressed.view and not home else "",
         home=home,
         chat=_chat(pressed.channel.id, pressed.channel.name) if pressed.channel else (),
+        card=_card(pressed),
     )
+
+
+def _card(pressed: _Pressed) -> Pointed | None:
+    message = pressed.message
+    if message is None or pressed.channel is None:
+        return None
+    elements = [each for block in message.blocks for each in block.get("elements") or () if isinstance(each, dict)]
+    alert = shown_alert(str(each.get("value", "")) for each in elements)
+    return Pointed(pressed.channel.id, message.ts, alert) if alert and message.ts else None
 
 
 def _pointed(shortcut: _Shortcut) -> Asked | None:

@@ -9,6 +9,7 @@ import structlog
 from msgspec import structs
 
 from bots.commands import Caller, Services, WhyCard, asks, reply_to
+from bots.copies import card_pressed
 from bots.progress import Progress
 from bots.replies import Reply
 from bots.slack.editor import Editor
@@ -55,6 +56,8 @@ class Talk:
         reply = await self._reply(ask, caller, language)
         if not form or not await self._editor.show(ask, form, reply, translator(language)):
             await self._answer(ask, reply)
+        if ask.card is not None:
+            await card_pressed(self._services, "slack", ask.card.alert, f"{ask.card.channel}:{ask.card.ts}")
         if ask.home:  # what stands there has changed
             await self._home.show(caller, language)
 

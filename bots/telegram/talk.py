@@ -15,6 +15,7 @@ from telegram.ext import ContextTypes
 
 from bots.commands import Caller, Services, reply_to, text_to
 from bots.commands.help import Help
+from bots.copies import card_pressed, shown_alert
 from bots.files import UNFETCHED, NoText, base_of
 from bots.progress import Progress
 from bots.replies import Reply
@@ -94,6 +95,9 @@ class Talk:
         await _tell(query, reply)
         if not command.startswith(("claim ", "release ")) and isinstance(query.message, Message):
             await self._answer(query.message, reply, instead=reply.pages is not None or reply.settles)
+        if isinstance(query.message, Message) and (alert := _card(query.message)):
+            reference = f"{query.message.chat.id}:{query.message.message_id}"
+            await card_pressed(self._services, "telegram", alert, reference)
 
     async def tell(self, bot: Bot, user: int, reply: Reply) -> None:
         """Write to somebody in private, where they have begun to talk with the bot."""
@@ -219,3 +223,9 @@ def _command(message: Message, bot: str) -> str | None:
     if addressed and addressed.casefold() != bot.casefold():
         return None
     return " ".join([word, *rest])
+
+
+def _card(message: Message) -> str:
+    """The alert whose card a message is; "" where it is none."""
+    rows = message.reply_markup.inline_keyboard if message.reply_markup is not None else ()
+    return shown_alert(key.callback_data for row in rows for key in row if isinstance(key.callback_data, str))

@@ -43,6 +43,24 @@ async def test_a_rep_claims_a_lead_on_its_card(desk: Desk, slack: SlackEmulator,
     assert len(slack.channel("#hot-leads").messages) == 1
 
 
+async def test_a_card_that_came_twice_is_right_in_both_copies_once_somebody_presses_the_first(
+    desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
+) -> None:
+    await desk.person("Ana", slack="U0ANA")
+    ana, channel = slack.user("U0ANA"), slack.channel("#hot-leads")
+    channel.readable = False  # the bot cannot look for the card that it does not know of
+    slack.fails("chat.postMessage", Fault("drop"))
+    await desk.hot_lead()
+    await desk.deliver()
+    first, second = channel.messages
+    assert "repeated" in second.text
+    await ana.clicks(first, "Claim")
+    await ana.hears("You have it")
+    await desk.deliver()
+    await first.expect("claimed by Ana")
+    await second.expect("claimed by Ana")
+
+
 async def test_two_people_press_claim_at_once_and_one_is_told_who_won(
     desk: Desk, slack: SlackEmulator, slack_bot: SlackBot
 ) -> None:

@@ -40,6 +40,28 @@ async def test_a_rep_claims_a_lead_on_its_card(
     assert len(group.posts) == 1
 
 
+async def test_a_card_that_came_twice_is_right_in_both_copies_once_somebody_presses_the_first(
+    desk: Desk, telegram: TelegramEmulator, telegram_bot: TelegramBot
+) -> None:
+    await desk.person("Ana", telegram=42)
+    ana, group = telegram.user(42), telegram.chats[-1001]
+    telegram.fails("sendMessage", Fault("drop"))
+    await desk.hot_lead()
+    await desk.deliver()
+    first, second = group.posts
+    assert "repeated" in second.text
+    await ana.clicks(first, "Claim")
+    await ana.sees("You have it")
+    await desk.deliver()
+    await first.expect("claimed by Ana")
+    await second.expect("claimed by Ana")
+    await ana.says("/leads")  # a list offers to finish, and is no card
+    leads = await ana.hears("Léa")
+    await ana.clicks(leads, next(label for label in leads.buttons if "Finish" in label))
+    await desk.deliver()
+    assert "Léa" in leads.text
+
+
 async def test_a_lost_claim_is_shown_over_the_chat(
     desk: Desk, telegram: TelegramEmulator, telegram_bot: TelegramBot
 ) -> None:

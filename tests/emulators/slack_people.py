@@ -55,6 +55,7 @@ class Channel:
         self.id = identifier
         self.name = name
         self.member = member
+        self.readable = True  # whether the app has the scope to read its history
         self.messages: list[Message] = []
 
     def cards(self, alert: str = "") -> list[Message]:
@@ -254,8 +255,9 @@ class User:
     def press(self, message: Message, label: str) -> Signed:
         button = message.buttons[label]
         channel = message.channel
+        shown = {"message": {"type": "message", "ts": message.ts, **message.content}} if channel else {}
         payload = {
-            "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
+            **shown, "type": "block_actions", "token": "deprecated", "api_app_id": "A0",
             "user": {"id": self.id, "username": "somebody", "team_id": self._slack.team},
             "team": {"id": self._slack.team, "domain": self._slack.domain},
             "container": {"type": "message", "message_ts": message.ts, "channel_id": channel.id if channel else "C0"},

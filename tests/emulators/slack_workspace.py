@@ -189,6 +189,8 @@ class Workspace:
             return refused("channel_not_found")
         if not channel.member:
             return refused("not_in_channel")
+        if not channel.readable:
+            return refused("missing_scope")
         limit, start = min(int(arguments.get("limit", 100)), 999), int(arguments.get("cursor") or 0)
         earliest, latest = (str(arguments.get(name) or "") for name in ("oldest", "latest"))
         newest = [

@@ -265,6 +265,8 @@ class TelegramEmulator(Emulator):
     def shown(self, post: Post) -> dict[str, Any]:
         message = {"message_id": post.number, "date": int(time.time()), "chat": post.chat.shape, "from": BOT}
         message |= post.topic.marks if post.topic is not None else {}
+        if post.revisions[-1][1]:
+            message |= {"reply_markup": {"inline_keyboard": post.revisions[-1][1]}}
         if post.file is None:
             return message | {"text": post.text}
         return message | {"caption": post.text, "document": self.upload(*post.file)}
