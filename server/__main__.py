@@ -9,7 +9,7 @@ import click
 from server.cli import relance
 from server.data_dir import DataDirError
 from server.embedded import EmbeddedError
-from server.errors import RelanceError
+from server.errors import Invalid, RelanceError, Unavailable
 from server.settings import SettingsError
 from server.store.codec import SealError
 
@@ -22,6 +22,12 @@ def main() -> None:
         relance(prog_name="relance")
     except (SettingsError, SealError) as error:
         _end(str(error), 2)
+    except Invalid as error:
+        _end(error.message, 2)
+    except Unavailable as error:
+        reason = error.fields.get("reason", "")
+        asked = f" Redis does not answer ({reason}): is it running, and is RELANCE_REDIS_URL right?" if reason else ""
+        _end(f"{error.message}.{asked}" if asked else error.message, 1)
     except RelanceError as error:
         _end(error.message, 1)
     except DataDirError as error:

@@ -20,7 +20,7 @@ from server.api.mail_reports import MailReportRoutes
 from server.api.mailbox import mailbox_routes
 from server.api.measure import measuring
 from server.api.messages import MessageRoutes
-from server.api.operation import health, metrics_route, ready
+from server.api.operation import health, health_head, metrics_route, ready, ready_head
 from server.api.previews import PreviewRoutes
 from server.api.problems import EXCEPTION_HANDLERS
 from server.api.rejected import RejectedRoutes
@@ -80,7 +80,9 @@ def create_app(
             *chat_routes(bots or {}),
             *(mailbox_routes(mails) if mails is not None else ()),
             health,
+            health_head,
             ready,
+            ready_head,
             metrics_route(metrics),
         ],
         dependencies={

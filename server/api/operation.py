@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, head
 from litestar.handlers import HTTPRouteHandler
 
 from server.api.wiring import From
 from server.metrics import CONTENT_TYPE, Metrics
 
-__all__ = ["health", "metrics_route", "ready"]
+__all__ = ["health", "health_head", "metrics_route", "ready", "ready_head"]
 
 
 class _Recompute(msgspec.Struct, frozen=True):
@@ -38,6 +38,11 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@head("/health", summary="Alive, without a body", tags=["Operation"], security=[{}])
+async def health_head() -> None:
+    """The same for monitors that ask for no body."""
+
+
 @get("/ready", summary="Ready to work", tags=["Operation"], security=[{}])
 async def ready(services: From) -> Response[_Ready]:
     """200 or 503. `lag` 0 means that every acknowledged event has taken effect."""
@@ -45,6 +50,12 @@ async def ready(services: From) -> Response[_Ready]:
     now = seen.recompute
     under_way = msgspec.UNSET if now is None else _Recompute(now.version, now.done, now.of)
     return Response(_Ready(seen.ready, seen.lag, seen.bots, under_way), status_code=200 if seen.ready else 503)
+
+
+@head("/ready", summary="Ready to work, without a body", tags=["Operation"], security=[{}])
+async def ready_head(services: From) -> Response[None]:
+    """The status alone, for monitors that ask for no body."""
+    return Response(None, status_code=200 if (await services.status.snapshot()).ready else 503)
 
 
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:

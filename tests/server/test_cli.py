@@ -371,6 +371,24 @@ def test_wrong_usage_ends_with_2(nowhere: dict[str, str], words: list[str]) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_arguments_that_do_not_fit_end_with_2_and_say_what_to_write(installation: Installation) -> None:
+    for words, said in (
+        (["user", "add", "x", "--role", "rep", "--slack", "U1"], "T0123/U0456"),
+        (["user", "add", "x", "--role", "rep", "--telegram", "ana"], "number"),
+        (["source", "add", "a source"], "name"),
+    ):
+        done = relance(installation.environment, *words)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert said in done.stderr
+
+
+def test_a_redis_that_does_not_answer_is_named_with_its_setting(nowhere: dict[str, str]) -> None:
+    done = relance({**nowhere, "RELANCE_REDIS_URL": "redis://127.0.0.1:9"}, "source", "list")
+    assert done.returncode == 1
+    assert "RELANCE_REDIS_URL" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_wrong_setting_ends_every_command_with_2_and_one_line(nowhere: dict[str, str]) -> None:
     for words in (["source", "list"], ["run"], ["engine"], ["doctor"]):
         done = relance({**nowhere, "RELANCE_PORT": "eighty"}, *words)

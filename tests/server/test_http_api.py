@@ -671,6 +671,7 @@ async def test_health_ready_and_figures(shop, client):
     await shop.post("/v1/page", json={"userId": "42"})
     await settled(client)
     assert (await client.get("/ready")).json() == {"ready": True, "lag": 0, "bots": {}}
+    assert [(await client.head(path)).status_code for path in ("/health", "/ready")] == [200, 200]
     answer = await client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     figures = answer.text
