@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
@@ -23,9 +23,10 @@ from server.store.partition import Commit, Transfer
 from server.store.sweeps import AgendaChange
 from server.store.wire import Word
 
-__all__ = ["Batch", "Before"]
+__all__ = ["AHEAD", "Batch", "Before"]
 
 _STATUSES = ("open", "claimed", "snoozed", "done", "dismissed")
+AHEAD: Millis = 600_000  # that a card on which somebody acted comes before those that came by themselves
 _FAILED = 1000  # entries set aside that are kept for looking at
 
 
@@ -111,8 +112,9 @@ class Batch:
         self.add(contact, decision, entry_id)
         self.seal(contact)
 
-    def add(self, contact: Contact, decision: Decision, entry_id: str = "") -> None:
-        """Take in a decision about a contact; `entry_id` is the cause of what it sends."""
+    def add(self, contact: Contact, decision: Decision, entry_id: str = "", *, acted: bool = False) -> None:
+        """Take in a decision about a contact; `entry_id` is the cause of what it sends, which is what somebody did
+        (`acted`), or what came by itself."""
         self.matched += decision.matched
         if decision.mishaps:
             self.matched += (
@@ -133,7 +135,7 @@ class Batch:
         if decision.drop:
             self._command("LTRIM", keys.history(partition, contact.id), decision.drop, -1)
         for alert in decision.alerts:
-            self._raise(alert)
+            self._raise(alert, acted)
         if decision.runs:
             self._tally.note(decision.runs)
         if decision.sends:
@@ -265,15 +267,16 @@ class Batch:
         for name in before.lists:
             words += (3, "ZREM", keys.list_index(partition, name), contact_id)
 
-    def _raise(self, alert: Alert) -> None:
+    def _raise(self, alert: Alert, acted: bool) -> None:
         partition = self.owned.partition
         if not alert.id:
             self.alerts += 1
             alert.id = alert_id(self.alerts, partition, self._partitions)
+        else:
+            for status in _STATUSES:
+                if status != alert.status:
+                    self._command("ZREM", keys.alerts(partition, status), alert.id)
         self._command("SET", keys.alert(partition, alert.id), self._seal.encode("alert", alert))
-        for status in _STATUSES:
-            if status != alert.status:
-                self._command("ZREM", keys.alerts(partition, status), alert.id)
         self._command("ZADD", keys.alerts(partition, alert.status), alert.created, alert.id)
         if alert.kind == "task":
             name = keys.tasks(partition)
@@ -284,11 +287,16 @@ class Batch:
         again = alert.until if alert.status == "snoozed" else alert.due
         if again > self._now():
             self._command("ZADD", keys.reminders(partition), again, alert.id)
+        self._command("ZADD", keys.due(partition), *self._cards(alert, self._now() - (AHEAD if acted else 0)))
+        self.rings = True
+
+    def _cards(self, alert: Alert, due: Millis) -> Iterator[Word]:
+        """An alert's cards, each behind the moment at which it is due."""
         teams = [self._book.teams[name] for name in (alert.team, *alert.also) if name in self._book.teams]
         places = dict.fromkeys(f"{target.platform}:{target.address}" for team in teams for target in team.targets)
         for place in (*places, "terminal:"):
-            self._command("ZADD", keys.due(partition), self._now(), f"card:{alert.id}:{place}")
-        self.rings = True
+            yield due
+            yield f"card:{alert.id}:{place}"
 
     def _transfer(self, transfer: Transfer) -> None:
         self._command("RPUSH", keys.transfers(self.owned.partition), self._seal.encode("transfer", transfer))

@@ -9,7 +9,7 @@ import structlog
 from rules.contact import Contact, Event, Millis
 from rules.decide import advance, decide, needs_past
 from rules.decision import Decision
-from rules.entry import Absorbed, Broadcast, Entry, Joined, ScenarioResumed
+from rules.entry import Absorbed, AlertActed, Broadcast, Entry, Joined, ScenarioResumed
 from rules.rulebook import Rulebook
 from server.engine.announced import announce
 from server.engine.batch import Batch
@@ -109,7 +109,7 @@ class Decider:
             if stored or decision.changed:
                 own.contacts[contact_id] = contact
                 stored = True
-            batch.add(contact, decision, line.id)
+            batch.add(contact, decision, line.id, acted=isinstance(line.entry, AlertActed))
         batch.seal(contact)
 
     def _entry(self, batch: Batch, line: Line, contact: Contact) -> Decision:

@@ -9,34 +9,36 @@ is due is brought to the alert as it is now. Each outcome of a channel has one a
     unsure, or no outcome     a post may have arrived: look for it and adopt it, else post again, marked as repeated
     refused                   given up, with the reason on record; the alert's next change tries again
 
-A new card is first asked for at `services.holding`, which may hold it back. Digests lie in the same outbox.
+New cards are first asked for at `services.holding`, which may hold them back, all that are taken at once. Digests lie
+in the same outbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 import structlog
 from msgspec.structs import replace
 
-from rules.contact import Millis
+from rules.contact import Alert, Millis
 from server.errors import Unavailable
 from server.model.actor import Actor
 from server.model.card import Card
 from server.model.delivery import Delivery, Place, TakenCard
 from server.model.digest import MARK
-from server.ports import CardChannel, ChannelBusy, ChannelDown, ChannelError, ChannelRefused, ChannelUnsure, Clock
+from server.ports import CardChannel, ChannelBusy, ChannelDown, Clock
 from server.services.access import require
 from server.services.alerts import Alerts
 from server.services.copies import with_copy
 from server.services.digests import Digests
-from server.services.holding import Holding
+from server.services.holding import Holding, New
 from server.services.outcome import Shown, given_up, outcome
 from server.services.pacing import Pacing
-from server.services.rounds import Moments, work_off
+from server.services.rounds import Moments, Taken, work_off
+from server.services.showing import show
 from server.store.alerts import alert_partition
 from server.store.outbox import Outbox
 from server.store.store import Store
@@ -47,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 CHANNEL_TIMEOUT: Final[Millis] = 5000
 HELD: Final[Millis] = 8000  # a card is one courier's alone for this long: longer than a channel's time-out
+_IN_HAND: Final = 16  # of a partition; what somebody acted on goes through every call behind those of all partitions
+_SORTING: Final = 4  # partitions whose cards are taken and sorted at once; the others' are not in hand meanwhile
 
 
 class Undelivered(NamedTuple):
@@ -84,6 +88,8 @@ class Deliveries:
         self._timeout = timeout
         self._outbox = Outbox(store.redis, store.seal)
         self._pacing = Pacing(store)
+        self._sorting = asyncio.Semaphore(_SORTING)
+        self._stopping = False
 
     async def deliver(self, partition: int) -> Moments:
         """Bring every card of a partition that is due up to date; return when something is due again, and where.
@@ -91,11 +97,15 @@ class Deliveries:
         Raises `Unavailable` where Redis does not answer; what was in hand is then found by a later call.
         """
 
-        async def take(room: int) -> tuple[list[TakenCard], Millis]:
-            now = self._clock.now()
-            return await self._outbox.take(partition, now, now + HELD, room)
+        async def take(room: int) -> Taken[TakenCard]:
+            async with self._sorting:
+                return await self._take(partition, room)
 
-        return await work_off(self._clock, partition, take, self._handle)
+        return await work_off(self._clock, partition, take, self._handle, at_once=_IN_HAND)
+
+    def stop(self) -> None:
+        """Begin nothing more: what is in hand comes to its end, the rest is left to others."""
+        self._stopping = True
 
     async def next_due(self, *, within: Millis) -> Moments:
         """The partitions that must be looked at soon, and when: what a sweep finds that no bell told of."""
@@ -135,6 +145,58 @@ class Deliveries:
                 return
             await asyncio.sleep(0.1)
 
+    # --- what is due -------------------------------------------------------------------------------------------
+
+    async def _take(self, partition: int, room: int) -> Taken[TakenCard]:
+        """Take cards that are due; those that are to be held back are written down as such."""
+        if self._stopping:
+            return Taken((), 0, False)
+        now = self._clock.now()
+        cards, following = await self._outbox.take(partition, now, now + HELD, room)
+        try:
+            shown, again = await self._sort(cards)
+        except Exception:  # nothing was sent
+            await asyncio.gather(*(self._finish(card, _known(card), again=self._clock.now()) for card in cards))
+            raise
+        return Taken(shown, following, again or len(cards) == room)
+
+    async def _sort(self, cards: Sequence[TakenCard]) -> tuple[list[TakenCard], bool]:
+        """The cards that are to be brought up to date, and whether one that is held back has changed meanwhile."""
+        if self._holding is None:
+            return list(cards), False
+        shown: list[TakenCard] = []
+        new: list[tuple[TakenCard, New]] = []
+        for card in cards:
+            if (asked := await self._asked(card)) is None:
+                shown.append(card)
+            else:
+                new.append((card, asked))
+        reasons = await self._holding.why_held([asked for _, asked in new])
+        now = self._clock.now()
+        held: list[Awaitable[Moments]] = []
+        for (card, (_, alert, before)), why in zip(new, reasons, strict=True):
+            if why:
+                after = replace(before, state="held", reason=why, revision=alert.revision, updated=now)
+                held.append(self._finish(card, after))
+            else:
+                counted = replace(before, state="none", reason="", counted=now)
+                shown.append(replace(card, alert=alert, delivery=counted))
+        return shown, any(await asyncio.gather(*held))
+
+    async def _asked(self, card: TakenCard) -> New | None:
+        """A card that is nowhere yet, for which it is to be asked whether it may be shown; None for any other."""
+        before = _known(card)
+        if before.reference or before.counted or before.unsure or self._is_elsewhere(card):
+            return None
+        alert = card.alert
+        if alert is None and not card.alert_id.startswith(MARK):
+            alert = await self._store.alerts.load(card.alert_id)
+        return None if alert is None or _up_to_date(before, alert) else New(card.place, alert, before)
+
+    def _is_elsewhere(self, card: TakenCard) -> bool:
+        """Whether what is known of a card lies in another partition than the one where it was due."""
+        return alert_partition(card.alert_id, self._store.partitions) not in (None, card.partition)
+
     # --- one card ----------------------------------------------------------------------------------------------
 
     async def _handle(self, card: TakenCard) -> Moments:
@@ -152,7 +214,7 @@ class Deliveries:
 
     async def _bring(self, card: TakenCard) -> Moments:
         home = alert_partition(card.alert_id, self._store.partitions)
-        if home is not None and card.partition != home:
+        if home is not None and self._is_elsewhere(card):
             # The contact was joined into one of this partition: what is known of the card stays where it began.
             await self._outbox.add(home, card.alert_id, [card.place], self._clock.now())
             await self._finish(card, None)
@@ -163,14 +225,8 @@ class Deliveries:
         if alert is None:
             return await self._finish(card, None)
         before = _known(card)
-        if before.state in ("sent", "held") and before.revision >= alert.revision:
+        if _up_to_date(before, alert):
             return await self._finish(card, before)
-        if self._holding is not None and not (before.reference or before.counted or before.unsure):
-            now = self._clock.now()
-            if why := await self._holding.why_held(card.place, alert, before):
-                held = replace(before, state="held", reason=why, revision=alert.revision, updated=now)
-                return await self._finish(card, held)
-            before = replace(before, state="none", reason="", counted=now)
 
         async def face() -> Card:
             return await self._alerts.card(alert)
@@ -208,7 +264,7 @@ class Deliveries:
         face = await make()
         if self._clock.now() + self._timeout > card.until:
             return await self._finish(card, before, again=self._clock.now())  # too late to call and still be alone
-        shown = await self._show(channel, card, before, face)
+        shown = await show(channel, card, before, face, self._timeout)
         after, again = outcome(before, revision, shown, self._clock.now())
         if isinstance(shown.error, ChannelBusy) and again is not None:
             with suppress(Unavailable):
@@ -219,30 +275,6 @@ class Deliveries:
                 attempts=after.attempts, reason=shown.error.reason,
             )  # fmt: skip
         return await self._finish(card, after, again=again)
-
-    async def _show(self, channel: CardChannel, card: TakenCard, before: Delivery, face: Card) -> Shown:
-        """Edit the card where it is, else post it; one that may be there already is looked for first."""
-        address, reference = card.place.address, before.reference
-        repeated = before.unsure
-        try:
-            async with asyncio.timeout(self._timeout / 1000):
-                if repeated:
-                    reference = await _find(channel, address, card.alert_id)
-                if reference:
-                    await channel.edit(address, reference, face)
-                else:
-                    reference = await channel.post(address, face, repeated=repeated)
-                for copy in before.copies:
-                    with suppress(ChannelRefused):  # somebody deleted it
-                        await channel.edit(address, copy, face)
-            return Shown(reference)
-        except ChannelError as error:
-            return Shown(reference, error)
-        except TimeoutError:
-            return Shown(reference, ChannelUnsure("no answer in time"))
-        except Exception as error:  # a channel's own fault must not stop the others, nor lose the card
-            log.exception("channel failed", platform=card.place.platform, alert=card.alert_id)
-            return Shown(reference, ChannelUnsure(type(error).__name__))
 
     async def _finish(self, card: TakenCard, after: Delivery | None, *, again: Millis | None = None) -> Moments:
         """Write the outcome down, trying for as long as the card is ours: a lost outcome would repeat the card."""
@@ -257,16 +289,12 @@ class Deliveries:
                 await asyncio.sleep(0.2)
 
 
+def _up_to_date(before: Delivery, alert: Alert) -> bool:
+    return before.state in ("sent", "held") and before.revision >= alert.revision
+
+
 def _known(card: TakenCard) -> Delivery:
     """What is known of a card; where a courier died over its post, it may have been sent."""
     if card.died and not card.delivery.reference:
         return replace(card.delivery, state="unknown", unsure=True)
     return card.delivery
-
-
-async def _find(channel: CardChannel, address: str, alert: str) -> str:
-    """The reference of a card that is there already; "" where there is none, or we may not look."""
-    try:
-        return await channel.find(address, alert) or ""
-    except ChannelRefused:
-        return ""

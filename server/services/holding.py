@@ -8,8 +8,9 @@ is room. Cards that are there are kept up to date in any case.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from rules.contact import Alert, Millis
 from rules.near import nearest
@@ -24,7 +25,7 @@ from server.store.digests import Digests
 from server.store.holding import Holding as Kept
 from server.store.store import Store
 
-__all__ = ["BUDGET", "HOUR", "Holding"]
+__all__ = ["BUDGET", "HOUR", "Holding", "New"]
 
 BUDGET: Final = 60  # new cards of a place in an hour
 HOUR: Final[Millis] = 3_600_000
@@ -32,6 +33,14 @@ MUTED: Final = "muted"
 FULL: Final = "the place's hour is full"
 _FRESH: Final[Millis] = 1000
 _LONGEST: Final[Millis] = 31 * 24 * HOUR
+
+
+class New(NamedTuple):
+    """A card that is nowhere yet, and what is known of it."""
+
+    place: Place
+    alert: Alert
+    before: Delivery
 
 
 class Holding:
@@ -47,23 +56,23 @@ class Holding:
         self._asked: Millis = -_FRESH
         self._told: set[str] = set()  # cards about full hours that this process has made
 
-    async def why_held(self, place: Place, alert: Alert, before: Delivery) -> str:
-        """Why a card that is nowhere yet is to be held back; "" where it may be shown: then it is counted.
+    async def why_held(self, cards: Sequence[New]) -> list[str]:
+        """Why each of some cards is to be held back; "" for one that may be shown: then it is counted.
 
         A courier that dies over the answer takes no room: the next one is given the same. Raises `Unavailable`.
         """
-        if before.state == "held" and alert.status != "open":
-            return before.reason
         now = self._clock.now()
-        if await self._muted(alert.trigger, place, now):
-            return MUTED
-        if place.platform == "terminal":
-            return ""
+        await self._look_at_mutes(now)
+        reasons = [self._known_reason(card, now) for card in cards]
         hour = now - now % HOUR
-        if await self._kept.number(place, hour, alert.id) <= self.budget:
-            return ""
-        await self._tell(place, hour)
-        return FULL
+        counted = [at for at, why in enumerate(reasons) if not why and cards[at].place.platform != "terminal"]
+        numbers = await self._kept.numbers(hour, [(cards[at].place, cards[at].alert.id) for at in counted])
+        for at, number in zip(counted, numbers, strict=True):
+            if number > self.budget:
+                reasons[at] = FULL
+        for place in {cards[at].place for at in counted if reasons[at]}:
+            await self._tell(place, hour)
+        return reasons
 
     async def held(self, place: Place, hour: Millis) -> int:
         """How many cards a place's full hour has held back."""
@@ -93,11 +102,18 @@ class Holding:
         self._asked = now - _FRESH
         return places[0]
 
-    async def _muted(self, rule: str, place: Place, now: Millis) -> bool:
+    async def _look_at_mutes(self, now: Millis) -> None:
         if not self._asked <= now < self._asked + _FRESH:
             self._mutes = await self._kept.mutes()
             self._asked = now
-        return bool(self._mutes) and self._mutes.get(self._kept.muted(rule, place), 0) > now
+
+    def _known_reason(self, card: New, now: Millis) -> str:
+        """Why a card is held back whatever the room there is; "" where only room decides."""
+        if card.before.state == "held" and card.alert.status != "open":
+            return card.before.reason
+        if self._mutes and self._mutes.get(self._kept.muted(card.alert.trigger, card.place), 0) > now:
+            return MUTED
+        return ""
 
     async def _tell(self, place: Place, hour: Millis) -> None:
         """See to it that the end of the hour tells how many were held back."""

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from rules.contact import Millis
 from server.ports import Clock
 
-__all__ = ["Moments", "earliest", "work_off"]
+__all__ = ["Moments", "Taken", "earliest", "work_off"]
 
 T = TypeVar("T")
 
 Moments: TypeAlias = dict[int, Millis]  # partition → when it must be looked at next
 
-AT_ONCE: Final = 64  # that one round has in hand, unless it is told another number
 BUSY_FOR: Final[Millis] = 10_000  # after which a round takes no more, and says so
 SOON: Final[Millis] = 5000  # what is due later than this is left to the sweep
+
+
+class Taken(NamedTuple, Generic[T]):
+    """What a courier has taken, when the next one is due (0: none is), and whether more may be due now."""
+
+    cards: Sequence[T]
+    following: Millis
+    more: bool
 
 
 async def work_off(
     clock: Clock,
     partition: int,
-    take: Callable[[int], Awaitable[tuple[Sequence[T], Millis]]],
+    take: Callable[[int], Awaitable[Taken[T]]],
     handle: Callable[[T], Awaitable[Moments]],
     *,
-    at_once: int = AT_ONCE,
+    at_once: int,
 ) -> Moments:
     """Take and handle until nothing is due; return when something is due again, and where.
 
-    `take` is told how many there is room for, and returns as many or fewer, and when the next one is due (0: none is).
-    Where it, or `handle`, raises, no more is taken, and what is in hand is brought to its end first.
+    `take` is told how many there is room for. Where it, or `handle`, raises, no more is taken, and what is in hand is
+    brought to its end first.
     """
     hands: set[asyncio.Task[Moments]] = set()
     moments: Moments = {}
@@ -43,20 +50,18 @@ async def work_off(
             if more and len(hands) < at_once:
                 now, room = clock.now(), at_once - len(hands)
                 try:
-                    taken, following = await take(room)
+                    taken, following, more = await take(room)
                 except Exception as error:
-                    taken, following, failure = (), 0, error
+                    taken, following, more, failure = (), 0, False, error
                 hands |= {asyncio.ensure_future(handle(each)) for each in taken}
-                more = len(taken) == room
                 if now < following <= now + SOON:  # also where the engine's clock is ahead of this one
                     earliest(moments, {partition: following})
-            if not hands:
-                break
-            done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                failure = task.exception() or failure
-                if task.exception() is None:
-                    earliest(moments, task.result())
+            if hands:
+                done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    failure = task.exception() or failure
+                    if task.exception() is None:
+                        earliest(moments, task.result())
             now = clock.now()
             if failure is not None:
                 more = False

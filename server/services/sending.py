@@ -43,7 +43,7 @@ from server.services.clearance import (
 from server.services.links import is_test
 from server.services.message_outcome import REPEATED, ended, outcome, told
 from server.services.message_pace import HURRY, MessagePace, Rate
-from server.services.rounds import Moments, work_off
+from server.services.rounds import Moments, Taken, work_off
 from server.services.rulebooks import Rulebooks
 from server.services.tracking import IGNORED_AFTER, unread_member
 from server.store.message_outbox import MessageOutbox, TakenMessage
@@ -102,11 +102,12 @@ class Sending:
         Raises `Unavailable` where Redis does not answer; what was in hand is then found by a later call.
         """
 
-        async def take(room: int) -> tuple[list[TakenMessage], Millis]:
+        async def take(room: int) -> Taken[TakenMessage]:
             if self._stopping:
-                return [], 0
+                return Taken((), 0, False)
             now = self._clock.now()
-            return await self._outbox.take(partition, now, now + HELD, room)
+            taken, following = await self._outbox.take(partition, now, now + HELD, room)
+            return Taken(taken, following, len(taken) == room)
 
         return await work_off(self._clock, partition, take, self._in_turn, at_once=_IN_HAND)
 

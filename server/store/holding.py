@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rules.contact import Millis
@@ -26,12 +27,17 @@ class Holding:
     def __init__(self, redis: Redis, seal: Sealer) -> None:
         self._redis = redis
         self._digest = seal.digest
-        self._number = script("card_number")
 
-    async def number(self, place: Place, hour: Millis, alert_id: str) -> int:
-        """Which card of a place's hour an alert's is, from 1 on: the same one however often it is asked."""
+    async def numbers(self, hour: Millis, cards: Sequence[tuple[Place, str]]) -> list[int]:
+        """Which card of its place's hour each alert's is, from 1 on: the same one however often it is asked."""
+        asked: dict[Place, list[str]] = {}
+        for place, alert_id in cards:
+            asked.setdefault(place, []).append(alert_id)
+        calls = [([self._hour(place, hour)], [KEPT, *alerts]) for place, alerts in asked.items()]
         with redis_needed():
-            return int(await self._number(self._redis, [self._hour(place, hour)], [alert_id, KEPT]))
+            answers = await script("card_number").each(self._redis, calls) if calls else []
+        numbers = {place: iter(answer) for place, answer in zip(asked, answers, strict=True)}
+        return [next(numbers[place]) for place, _ in cards]
 
     async def counted(self, place: Place, hour: Millis) -> int:
         """How many cards a place was to show in an hour."""

@@ -23,8 +23,7 @@ from server.store.scripts import script
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from server.store.coalesce import Coalescer
-from server.store.codec import Sealer
+    from server.store.codec import Sealer
 
 __all__ = ["Outbox", "member"]
 

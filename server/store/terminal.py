@@ -8,7 +8,9 @@ import msgspec
 
 from server.model.card import Card
 from server.store import keys
+from server.store.coalesce import Coalescer
 from server.store.faults import redis_needed
+from server.store.wire import exchange
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -35,13 +37,23 @@ class TerminalFeed:
     def __init__(self, redis: Redis, seal: Sealer) -> None:
         self._redis = redis
         self._seal = seal
+        self._add = Coalescer(self._add_each, limit=200, parallel=2)
 
     async def show(self, card: Card, *, edited: bool = False, repeated: bool = False) -> str:
         """Add a notice; returns its id. Raises `Unavailable`."""
         sealed = self._seal.encode(_KIND, Notice(card=card, edited=edited, repeated=repeated))
         with redis_needed():
-            added: bytes = await self._redis.xadd(keys.terminal(), {b"n": sealed}, maxlen=_KEPT, approximate=True)
+            [added] = await self._add([sealed])
         return added.decode()
+
+    async def _add_each(self, notices: list[bytes]) -> list[bytes]:
+        added = await exchange(
+            self._redis, [("XADD", keys.terminal(), "MAXLEN", "~", _KEPT, "*", "n", sealed) for sealed in notices]
+        )
+        for answer in added:
+            if isinstance(answer, Exception):
+                raise answer
+        return added
 
     async def recent(self, limit: int = 20) -> list[tuple[str, Notice]]:
         """The newest notices with their ids, the oldest of them first. Raises `Unavailable`."""

@@ -25,8 +25,8 @@ from server.services.sending import Sending
 from server.services.tracking import Tracking
 from server.store.faults import REDIS_FAULTS
 from server.worker.feeds import Feeds
-from server.worker.message_rounds import MessageRounds
 from server.worker.queue import DELIVER, QUEUE, Queue
+from server.worker.rounds import Rounds
 
 __all__ = ["Worker"]
 
@@ -37,7 +37,7 @@ _FEEDS_SECOND: Final = 23  # of each minute: whose feeds are due is looked at
 _FEEDS_TIMEOUT: Final = 600  # seconds
 _RANKING: Final = 1800  # seconds that digests may take
 _LONGEST_SLEEP: Final = 1.0  # seconds; a stroke may have gone to a worker that died
-_JOB_TIMEOUT: Final = 30  # seconds; longer than `deliver` is busy
+_JOB_TIMEOUT: Final = 30  # seconds
 _GRACE: Final = 9  # seconds that jobs in hand may take when the worker is asked to stop
 _AFTER_FAULT: Final = 0.5
 
@@ -61,7 +61,9 @@ class Worker(ArqWorker):
         self._queue = queue
         self._deliveries = deliveries
         self._sending = sending
-        self._messages = None if sending is None else MessageRounds(queue, sending)
+        self._rounds = [Rounds(queue, deliveries.deliver, deliveries.stop)]
+        if sending is not None:
+            self._rounds.append(Rounds(queue, sending.send, sending.stop))
         self._feeds = feeds
         self._tracking = tracking
         sweep = cron(self._sweep, name="sweep", second=set(range(0, 60, SWEEP_EVERY)), max_tries=1)
@@ -117,23 +119,21 @@ class Worker(ArqWorker):
         await self._queue.wait(_LONGEST_SLEEP if until_next is None else min(until_next, _LONGEST_SLEEP))
 
     async def _finish_jobs(self) -> None:
-        ending = asyncio.create_task(self._messages.end(_GRACE)) if self._messages is not None else None
+        ending = [asyncio.create_task(rounds.end(_GRACE)) for rounds in self._rounds]
         tasks = [task for task in self.tasks.values() if not task.done()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_GRACE)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if ending is not None:
-            await ending
+        await asyncio.gather(*ending)
 
     # --- jobs --------------------------------------------------------------------------------------------------
 
     async def _deliver(self, ctx: dict[Any, Any], partitions: Sequence[int]) -> None:
-        if self._messages is not None:
+        for rounds in self._rounds:
             for partition in partitions:
-                self._messages.look(partition)
-        await asyncio.gather(*(self._bring_up_to_date(partition) for partition in partitions))
+                rounds.look(partition)
 
     async def _sweep(self, ctx: dict[Any, Any]) -> None:
         await self._look_everywhere()
@@ -163,13 +163,6 @@ class Worker(ArqWorker):
             log.warning("digests put off: the store is out of reach")
         finally:
             self._ranking = False
-
-    async def _bring_up_to_date(self, partition: int) -> None:
-        try:
-            for place, moment in (await self._deliveries.deliver(partition)).items():
-                await self._queue.ring_at(place, moment)
-        except Unavailable:
-            log.warning("outbox out of reach", partition=partition)
 
     async def _look_everywhere(self) -> None:
         """Ring for every outbox in which something is due before the next sweep: what no bell told of."""

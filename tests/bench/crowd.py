@@ -181,6 +181,7 @@ async def fill(store: Store, number: int, rules: str = RULES) -> Engine:
             batch.add(contact, decision)
         answers = await partitions.commit([batch.commit() for batch in batches.values()])
         assert set(answers) == {1}
+        await engine.leases.keep()
         await _consent(store, ids, now)
         if not start:
             filled = [contact for contact in await store.contacts.load_many(ids) if contact is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count, islice
 
 import pytest
 
@@ -12,6 +13,9 @@ from server.bootstrap import build_services
 from server.errors import Invalid, NotFound
 from server.model.actor import SYSTEM, Actor
 from server.model.delivery import Delivery, Place
+from server.services.holding import New
+from server.store import keys
+from server.store.outbox import Outbox
 from server.store.store import Store
 from tests.clock import FakeClock
 from tests.engines import engine_on, event, publish
@@ -125,11 +129,53 @@ async def test_a_card_that_has_to_be_posted_again_is_counted_once(shop: Shop) ->
 async def test_couriers_that_die_over_a_card_take_no_room_from_others(shop: Shop) -> None:
     alerts = [await shop.happens(f"c{number}") for number in range(4)]
     for alert in alerts[:3] * 2:  # asked, and never written down
-        assert not await shop.services.holding.why_held(SALES, alert, Delivery())
-    assert await shop.services.holding.why_held(SALES, alerts[3], Delivery())
+        assert await shop.services.holding.why_held([New(SALES, alert, Delivery())]) == [""]
+    assert await shop.services.holding.why_held([New(SALES, alerts[3], Delivery())]) != [""]
     assert set(await shop.deliver()) == {"c0", "c1", "c2"}
     hour = shop.clock.now() - shop.clock.now() % HOUR
     assert await shop.services.holding.held(SALES, hour) == 1
+
+
+async def test_one_round_holds_back_all_that_there_is_no_room_for(shop: Shop) -> None:
+    for who in _neighbours(shop.store, 40):
+        await shop.happens(who)
+    home, hour = shop.store.partition("c0"), shop.clock.now() - shop.clock.now() % HOUR
+    await shop.services.deliveries.deliver(home)
+    assert await shop.services.holding.held(SALES, hour) == 37
+    assert len(shop.terminal.messages) == 40
+    assert not await shop.store.redis.zcount(keys.due(home), "-inf", shop.clock.now())
+
+
+async def test_a_card_on_which_somebody_acts_comes_before_all_that_wait(shop: Shop) -> None:
+    first, *others = _neighbours(shop.store, 10)
+    alert = await shop.happens(first)
+    await shop.deliver()
+    for who in others:
+        await shop.happens(who)
+    await shop.services.alerts.claim(ANA, alert.id)
+    home, now = shop.store.partition(first), shop.clock.now()
+    taken, _ = await Outbox(shop.store.redis, shop.store.seal).take(home, now, now + 1, 3)
+    assert [card.alert_id for card in taken] == [alert.id] * 3
+
+
+async def test_a_card_on_which_somebody_acts_while_it_is_shown_comes_before_all_that_wait(shop: Shop) -> None:
+    first, *others = _neighbours(shop.store, 10)
+    alert = await shop.happens(first)
+    home, outbox = shop.store.partition(first), Outbox(shop.store.redis, shop.store.seal)
+    in_hand, _ = await outbox.take(home, shop.clock.now(), shop.clock.now() + 5000, 3)
+    for who in others:
+        await shop.happens(who)
+    await shop.services.alerts.claim(ANA, alert.id)
+    for card in in_hand:
+        await outbox.finish(card, Delivery(state="sent", reference="m", revision=1), shop.clock.now())
+    taken, _ = await outbox.take(home, shop.clock.now(), shop.clock.now() + 5000, 3)
+    assert [card.alert_id for card in taken] == [alert.id] * 3
+
+
+def _neighbours(store: Store, number: int) -> list[str]:
+    """Contacts of one partition."""
+    home = store.partition("c0")
+    return list(islice((who for at in count() if store.partition(who := f"c{at}") == home), number))
 
 
 @pytest.mark.soak

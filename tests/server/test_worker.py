@@ -77,6 +77,19 @@ async def test_a_bell_starts_a_courier_before_the_sweep_would(office, queue):
             await asyncio.sleep(0.02)
 
 
+async def test_many_bells_for_a_partition_are_one_round_after_the_other(office, queue):
+    office.slack.latency = 0.3
+    most: list[int] = []
+    office.slack.seen = lambda _: most.append(len(office.slack.calls) - len(office.slack.messages))
+    for number in range(60):
+        await office.raise_alert(Place("slack", f"#team{number}"))
+    async with at_work(office, queue):
+        for _ in range(10):
+            await queue.ring([office.store.partition("c1")])
+        await until(lambda: len(office.slack.messages) == 60, 60)
+    assert max(most) <= 16, "cards in hand at once"
+
+
 async def test_a_lost_bell_costs_seconds_and_no_card(office, queue):
     async with at_work(office, queue):
         await office.raise_alert()

@@ -20,7 +20,7 @@ else
 end
 if again == '' then
   if not redis.call('ZSCORE', KEYS[1], member) then return 0 end
-  again = now -- the alert changed meanwhile
+  again = 1 -- the alert changed meanwhile: ahead of all others, as somebody may wait for it
 end
 redis.call('ZADD', KEYS[1], again, member)
 return tonumber(again)
