@@ -91,7 +91,7 @@ class Deliveries:
         self._sorting = asyncio.Semaphore(_SORTING)
         self._stopping = False
 
-    async def deliver(self, partition: int) -> Moments:
+    async def deliver(self, partition: int, bell: asyncio.Event | None = None) -> Moments:
         """Bring every card of a partition that is due up to date; return when something is due again, and where.
 
         Raises `Unavailable` where Redis does not answer; what was in hand is then found by a later call.
@@ -101,7 +101,7 @@ class Deliveries:
             async with self._sorting:
                 return await self._take(partition, room)
 
-        return await work_off(self._clock, partition, take, self._handle, at_once=_IN_HAND)
+        return await work_off(self._clock, partition, take, self._handle, at_once=_IN_HAND, bell=bell)
 
     def stop(self) -> None:
         """Begin nothing more: what is in hand comes to its end, the rest is left to others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from rules.contact import Millis
 from server.ports import Clock
@@ -34,13 +34,15 @@ async def work_off(
     handle: Callable[[T], Awaitable[Moments]],
     *,
     at_once: int,
+    bell: asyncio.Event | None = None,
 ) -> Moments:
     """Take and handle until nothing is due; return when something is due again, and where.
 
-    `take` is told how many there is room for. Where it, or `handle`, raises, no more is taken, and what is in hand is
-    brought to its end first.
+    `bell` is set by others where more may be due, also while what is in hand takes long. `take` is told how many there
+    is room for. Where it, or `handle`, raises, no more is taken, and what is in hand is brought to its end first.
     """
     hands: set[asyncio.Task[Moments]] = set()
+    ringing = _ringing(bell)
     moments: Moments = {}
     stop = clock.now() + BUSY_FOR
     more = True
@@ -53,11 +55,13 @@ async def work_off(
                     taken, following, more = await take(room)
                 except Exception as error:
                     taken, following, more, failure = (), 0, False, error
-                hands |= {asyncio.ensure_future(handle(each)) for each in taken}
+                hands |= {asyncio.ensure_future(handle(one)) for one in taken}
                 if now < following <= now + SOON:  # also where the engine's clock is ahead of this one
                     earliest(moments, {partition: following})
             if hands:
-                done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({*hands, *ringing}, return_when=asyncio.FIRST_COMPLETED)
+                done = {hand for hand in hands if hand.done()}
+                hands -= done
                 for task in done:
                     failure = task.exception() or failure
                     if task.exception() is None:
@@ -65,7 +69,13 @@ async def work_off(
             now = clock.now()
             if failure is not None:
                 more = False
-            elif now > stop:
+                while ringing:  # who looks next hears the bell
+                    ringing.pop().cancel()
+                continue
+            if bell is not None and bell.is_set():
+                bell.clear()
+                more, ringing = True, _ringing(bell)
+            if now > stop:
                 if more:
                     earliest(moments, {partition: now})
                 more = False
@@ -73,12 +83,17 @@ async def work_off(
                 del moments[partition]
                 more = True
     finally:
-        for hand in hands:
-            hand.cancel()
-        await asyncio.gather(*hands, return_exceptions=True)
+        under_way: set[asyncio.Task[Any]] = {*hands, *ringing}
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
     if failure is not None:
         raise failure
     return moments
+
+
+def _ringing(bell: asyncio.Event | None) -> set[asyncio.Task[Any]]:
+    return set() if bell is None else {asyncio.create_task(bell.wait())}
 
 
 def earliest(moments: Moments, others: Moments) -> None:

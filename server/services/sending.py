@@ -96,7 +96,7 @@ class Sending:
         self._stopping = False
         self._turns: dict[str, asyncio.Task[Moments]] = {}  # of contacts, so that theirs go in their order
 
-    async def send(self, partition: int) -> Moments:
+    async def send(self, partition: int, bell: asyncio.Event | None = None) -> Moments:
         """Send every message of a partition that is due; return when something is due again, and where.
 
         Raises `Unavailable` where Redis does not answer; what was in hand is then found by a later call.
@@ -109,7 +109,7 @@ class Sending:
             taken, following = await self._outbox.take(partition, now, now + HELD, room)
             return Taken(taken, following, len(taken) == room)
 
-        return await work_off(self._clock, partition, take, self._in_turn, at_once=_IN_HAND)
+        return await work_off(self._clock, partition, take, self._in_turn, at_once=_IN_HAND, bell=bell)
 
     def stop(self) -> None:
         """Begin nothing more: what is being handed over comes to its end, the rest is left to others."""

@@ -22,9 +22,11 @@ from server.model.delivery import Place
 from server.ports import SystemClock
 from server.store.store import Store
 from server.worker.queue import DOORBELL, QUEUE, Queue
+from server.worker.rounds import Rounds
 from server.worker.worker import Worker
 from tests.conftest import PARTITIONS, SECRET, start_redis
 from tests.office import Office
+from tests.scripted_channel import ScriptedChannel
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,6 +90,39 @@ async def test_many_bells_for_a_partition_are_one_round_after_the_other(office, 
             await queue.ring([office.store.partition("c1")])
         await until(lambda: len(office.slack.messages) == 60, 60)
     assert max(most) <= 16, "cards in hand at once"
+
+
+async def test_a_card_does_not_wait_for_another_that_a_slow_channel_has_in_hand(office, queue):
+    slow, quick = ScriptedChannel("telegram", latency=3.0), office.slack
+    stop = asyncio.Event()
+    serving = asyncio.create_task(Worker(queue, office.hire(slow, quick)).serve(stop))
+    await office.raise_alert(Place("telegram", "7"))
+    await queue.ring([office.store.partition("c1")])
+    await until(lambda: bool(slow.calls), 60)
+    await office.raise_alert()
+    await queue.ring([office.store.partition("c1")])
+    await until(lambda: bool(quick.messages), 60)
+    assert not slow.messages, "the other is still in hand"
+    stop.set()
+    await serving
+
+
+async def test_a_bell_at_the_very_end_of_a_round_begins_another(queue):
+    begun: list[int] = []
+
+    async def work(partition: int, bell: asyncio.Event) -> dict[int, int]:
+        begun.append(partition)
+        return {}
+
+    for ticks in range(6):
+        rounds = Rounds(queue, work, lambda: None)
+        rounds.look(1)
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        before = len(begun)
+        rounds.look(1)
+        await rounds.end(5)
+        assert len(begun) > before, f"a bell was lost after {ticks} steps of the loop"
 
 
 async def test_a_lost_bell_costs_seconds_and_no_card(office, queue):
