@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -36,21 +38,30 @@ class RedisServer(NamedTuple):
 
 def start_redis(directory: Path, fsync: str = "always") -> RedisServer:
     """Start a redis-server as an installation has it: a unix socket, every write on disk before it is answered."""
-    socket = directory / "s"
+    path = directory / "s"
     process = subprocess.Popen(
         [
-            str(find_redis_server()), "--port", "0", "--unixsocket", str(socket), "--dir", str(directory),
+            str(find_redis_server()), "--port", "0", "--unixsocket", str(path), "--dir", str(directory),
             "--appendonly", "yes", "--appendfsync", fsync, "--save", "", "--maxmemory-policy", "noeviction",
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 10
-    while not socket.exists():
+    deadline = time.monotonic() + 30
+    while not _answers(path):
         assert process.poll() is None, "redis-server ended at once"
-        assert time.monotonic() < deadline, "redis-server did not open its socket"
+        assert time.monotonic() < deadline, "redis-server does not answer on its socket"
         time.sleep(0.01)
-    return RedisServer(process, socket, f"unix://{socket}")
+    return RedisServer(process, path, f"unix://{path}")
+
+
+def _answers(path: Path) -> bool:
+    """Whether a redis-server has its data loaded."""
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.connect(str(path))
+        client.sendall(b"PING\r\n")
+        return client.recv(100).startswith(b"+PONG")
+    return False
 
 
 @pytest.fixture(scope="session")

@@ -266,7 +266,7 @@ async def test_a_rule_is_muted_in_the_channel_of_one_workspace_only(
     await follows(desk, BOTH)
     her = await zoe(desk, shop)
     await her.says("/relance mute hot_lead 2h", shop.channel("#general"))
-    await her.hears("No team's cards come to this chat")
+    await her.hears("No team's cards come here")
     await her.says("/relance mute hot_lead 2h", shop.channel("#hot-leads"))
     await her.hears("No new cards of hot_lead here")
     await desk.hot_lead()

@@ -165,7 +165,7 @@ async def test_a_dead_address_is_written_to_once(house, api):
     assert await house.does("Signed Up") == []
     assert await house.services.suppressions.reason("email", "zoe@home.example") == "hard bounce"
     assert await house.does("Order Shipped") == []
-    assert await house.happened() == ["Message Refused"]
+    assert await house.happened() == ["Email Bounced", "Message Refused"]
 
 
 async def test_a_bounce_that_comes_later_stops_what_follows(house, api):

@@ -56,7 +56,7 @@ async def test_what_is_not_set_is_said() -> None:
 
 
 def test_a_team_whose_workspace_has_no_token_is_found() -> None:
-    text = 'team sales: slack "#a", slack "T0SHOP/#a", slack "T0GONE/C0123", telegram "T0GONE/x"\n'
+    text = 'team sales: slack "#a", slack "T0SHOP/#a", slack "T0GONE/C0123", telegram "@gone"\n'
     [found] = elsewhere(parse_rulebook(text), frozenset({"T0RELANCE", "T0SHOP"}))
     assert (found.subject, found.verdict) == ("team sales", "wrong")
     assert found.text == "T0GONE/C0123: no token that works is of the workspace T0GONE"
