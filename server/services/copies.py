@@ -21,11 +21,10 @@ def with_copy(known: Mapping[Place, Delivery], platform: str, reference: str) ->
     """
     chat, message = _parts(reference)
     places = {place: delivery for place, delivery in known.items() if place.platform == platform}
+    if any((chat, message) == _parts(each) for one in places.values() for each in (one.reference, *one.copies)):
+        return None  # of two topics of one group each has its own
     for place, delivery in places.items():
-        shown = [_parts(each) for each in (delivery.reference, *delivery.copies)]
-        if (chat, message) in shown:
-            return None
-        if chat == shown[0][0]:
+        if chat == _parts(delivery.reference)[0]:
             return place, replace(delivery, copies=(*delivery.copies, reference), revision=0)
     lost = [(place, delivery) for place, delivery in places.items() if delivery.unsure]
     if len(lost) != 1:

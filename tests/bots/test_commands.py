@@ -99,7 +99,12 @@ CASES = (
     Case("rules", "règles", ("Rulebook 1", "cart, core_market, hot"), ("Règles, version 1", "cart, core_market, hot")),
     Case("rules score", "règles scores", ('score cart: +30 on "Product Added"',), ("score cart: +30",)),
     Case("rules nonsense", "règles bêtises", ("no such kind",), ("Cette sorte de règle n'existe pas",)),
-    Case("rules show hot_lead", "règles voir hot_lead", ("trigger hot_lead",), ("déclencheur hot_lead",)),
+    Case(
+        "rules show hot_lead",
+        "règles voir hot_lead",
+        ("trigger hot_lead", "alert sales"),
+        ("déclencheur hot_lead", "alert sales"),
+    ),
     Case("rules show hot", "règles voir hot", ("Several rules", "score hot"), ("Plusieurs règles", "score hot")),
     Case("rules show segment hot", "règles voir segment hot", ("contact.score >= 30",), ("contact.score >= 30",)),
     Case("rules show week", "règles voir week", ("top 10 of hot", "Tue 3 Mar 09:00"), ("top 10", "mar. 3 mars 09:00")),

@@ -73,8 +73,8 @@ def test_a_mail_has_the_same_tags_whatever_its_values(first: str, second: str) -
     words = rendered(MARKDOWN, entry={"a": first, "b": second})
     shape = Shape(words.html)
     assert shape.tags == PLAIN
-    schemes = [re.sub(r"[\x00-\x20]", "", address).lower().partition(":")[::2] for address in shape.addresses]
-    assert not {scheme for scheme, rest in schemes if rest} & {"javascript", "data", "vbscript"}
+    addresses = [re.sub(r"[\x00-\x20]", "", address).lower() for address in shape.addresses]
+    assert not any(address.startswith(("javascript:", "data:", "vbscript:")) for address in addresses)
     assert (
         "\n" not in rendered(email("x", subject="{{ entry.a }} {{ entry.b }}"), entry={"a": first, "b": second}).subject
     )

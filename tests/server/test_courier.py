@@ -9,7 +9,8 @@ import pytest
 
 from rules.contact import Millis
 from server.model.actor import SYSTEM
-from server.model.delivery import Place
+from server.model.delivery import Delivery, Place
+from server.services.copies import with_copy
 from server.services.deliveries import HELD
 from server.services.outcome import GIVE_UP
 from server.store import keys
@@ -391,6 +392,15 @@ async def test_a_copy_that_somebody_presses_is_kept_up_to_date_too(office):
     await office.courier.noticed(alert.id, "slack", "#sales:1:repeated")
     await office.courier.noticed(alert.id, "slack", "#elsewhere:1")
     assert len(office.slack.calls) == calls
+
+
+def test_of_two_places_in_one_chat_each_card_is_known_as_its_own() -> None:
+    known = {
+        Place("telegram", "-1001/7"): Delivery(state="sent", reference="-1001:5"),
+        Place("telegram", "-1001/42"): Delivery(state="sent", reference="-1001:6", copies=("-1001:9",)),
+    }
+    assert [with_copy(known, "telegram", f"-1001:{number}") for number in (5, 6, 9)] == [None] * 3
+    assert with_copy(known, "telegram", "-1001:4") is not None
 
 
 async def test_a_press_on_a_card_whose_answer_was_lost_tells_where_it_is(office):

@@ -353,6 +353,8 @@ async def test_an_inbox_is_opened_by_its_contacts_token_alone(services: ServerSe
     assert (await api.post(read, **bearing(tokens["ana"]))).status_code == 200
     assert (await api.get("/v1/inbox", **bearing(tokens["ana"]))).json()["unread"] == 0
     assert (await api.get("/v1/inbox", **bearing("x"))).status_code == 401
+    sealed = urlsafe_b64encode(store.seal.encode("inbox_token", ("u1", clock.now() + 1000))).decode()
+    assert (await api.get("/v1/inbox", **bearing(sealed))).status_code == 401, "there is no such contact"
     clock.advance(seconds=25 * 3600)
     assert (await api.get("/v1/inbox", **bearing(tokens["ana"]))).status_code == 401, "a token is good for a day"
     assert ben != ana
